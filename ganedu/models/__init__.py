@@ -1,0 +1,1 @@
+"""The architectures: one file, one paper. Import from the file: ``from ganedu.models.vanilla import VanillaGAN``."""

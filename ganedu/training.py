@@ -1,0 +1,430 @@
+"""How to minimise: the update, the round (Step), the average (EMA) and the Trainer that repeats rounds.
+
+Rules that keep a Step fast, and let it be captured and replayed as one CUDA graph:
+  - shapes are fixed;
+  - no ``.item()``, no print, no Python branch on a tensor's value: losses stay tensors on the device;
+  - indices and latents are drawn on the device, from one generator;
+  - whatever changes while training runs (a learning rate, a decay) may become a tensor.
+"""
+
+import contextlib
+import copy
+import math
+import os
+import threading
+import time
+from pathlib import Path
+
+import torch
+
+from ganedu.arguments import real_number, whole_number
+from ganedu.runtime import resolve_device
+
+
+def update(optimizer, loss):
+    """One descent step on ``loss``. Returns the loss, cut from its graph, still on the device."""
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    optimizer.step()
+    return loss.detach()
+
+
+@contextlib.contextmanager
+def frozen(*modules):
+    """Within this block the parameters of ``modules`` take no gradient; gradients still pass through them."""
+    parameters = [p for module in modules for p in module.parameters() if p.requires_grad]
+    for p in parameters:
+        p.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for p in parameters:
+            p.requires_grad_(True)
+
+
+@contextlib.contextmanager
+def evaluating(*modules):
+    """Within this block ``modules`` are in eval mode (running statistics, no dropout) and no gradient is kept."""
+    were_training = [[(m, m.training) for m in module.modules()] for module in modules]
+    try:
+        for module in modules:
+            module.eval()
+        with torch.no_grad():
+            yield
+    finally:
+        for saved in were_training:
+            for m, was_training in saved:
+                m.training = was_training
+
+
+class EMA:
+    """Exponential moving average of a module's weights: w_ema <- w_ema + (1 - d) (w - w_ema).
+
+    Early on the average follows faster, d = min(decay, (1 + t) / (10 + t)) after t updates, so that it does not
+    carry the random initial weights along. Batch-norm statistics are averaged as well.
+
+    Args:
+        module: the module to follow; the average is ``self.module``, a copy in eval mode.
+        decay: d in [0, 1); 0.999 averages over about the last thousand updates.
+    """
+
+    def __init__(self, module, decay=0.999):
+        self.decay = real_number("ema_decay", decay, at_least=0, below=1)
+        self.source = module
+        self.module = copy.deepcopy(module).eval().requires_grad_(False)
+        self.updates = 0
+        averaged = [*self.module.parameters(), *self.module.buffers()]
+        current = [*module.parameters(), *module.buffers()]
+        pairs = list(zip(averaged, current))
+        self._floats = [(a, c) for a, c in pairs if a.is_floating_point()]
+        self._others = [(a, c) for a, c in pairs if not a.is_floating_point()]  # batch norm's counters
+
+    @torch.no_grad()
+    def update(self):
+        """Move the average towards the module's present weights."""
+        weight = 1 - min(self.decay, (1 + self.updates) / (10 + self.updates))
+        torch._foreach_lerp_([a for a, _ in self._floats], [c for _, c in self._floats], weight)
+        for average, current in self._others:
+            average.copy_(current)
+        self.updates += 1
+
+
+class Step:
+    """One round of the game. Calling it plays the round and returns each player's last loss as a tensor."""
+
+    def __init__(self, game, data, optimizers, emas, batch_size, generator):
+        self.game, self.data = game, data
+        self.optimizers, self.emas = optimizers, emas
+        self.batch_size, self.generator = batch_size, generator
+
+    def __call__(self):
+        game, n, losses = self.game, self.batch_size, {}
+        for player in game.players:  # in a GAN: D, then G
+            others = [getattr(game, other) for other in game.players if other != player]
+            with frozen(*others):
+                for _ in range(game.turns(player)):  # in a GAN: n_critic for D, 1 for G
+                    x = self.data.sample(n, self.generator)
+                    z = game.sample_z(n, self.generator)
+                    loss = update(self.optimizers[player], game.loss(player, x, z))
+            losses[f"{player.lower()}_loss"] = loss
+        for ema in self.emas.values():
+            ema.update()
+        return losses
+
+
+class NonFiniteLoss(FloatingPointError):
+    """A loss became NaN or infinite. Says the round, the player and the likely cause."""
+
+
+class Trainer:
+    """Plays rounds of a game on data, lets hooks watch, and obeys pause, resume, stop and changed settings.
+
+    Args:
+        game: a ``Game``, for instance a ``VanillaGAN``. It is moved to the device.
+        data: has ``sample(n, generator) -> x`` and ``to(device)``; see ``ganedu.data``.
+        batch_size: real images, and latents, per update.
+        lr: learning rate, a float or a dict by player; the model's own unless given.
+        n_critic: D updates per G update; the model's own unless given.
+        ema_decay: in [0, 1), for the averaged generator ``G_ema``.
+        device: see ``resolve_device``.
+        seed: of the generator that draws batches and latents. Unless given it is drawn from torch's global
+            generator, so that one ``seed_all(0)`` at the top of a notebook fixes the whole run.
+        log_every: rounds between two entries of ``history``.
+
+    Attributes:
+        round: rounds played so far.
+        history: a dict of lists, {"round": [...], "d_loss": [...], ...}, one entry every ``log_every`` rounds.
+        state: "idle", "running", "paused", "stopped", "done" or "failed".
+        fixed_z: 64 latents that stay the same, for grids that show progress.
+        seconds: time spent training, pauses not counted.
+
+    Raises:
+        TypeError, ValueError: an argument that does not fit; the message names it, what it got and what it wants.
+    """
+
+    def __init__(
+        self,
+        game,
+        data,
+        *,
+        batch_size=64,
+        lr=None,
+        n_critic=None,
+        ema_decay=0.999,
+        device=None,
+        seed=None,
+        log_every=25,
+    ):
+        self.batch_size = whole_number("batch_size", batch_size)
+        self.log_every = whole_number("log_every", log_every)
+        self.device = resolve_device(device)
+        if seed is None:
+            seed = int(torch.randint(2**31, ()))
+        self.seed = whole_number("seed", seed, at_least=0)
+        self.generator = torch.Generator(self.device).manual_seed(self.seed)
+        still = torch.Generator(self.device).manual_seed(self.seed + 1)  # what is only looked at draws apart
+
+        self.game = game.to(self.device)
+        self.data = data.to(self.device)
+        self.fixed_x = self.data.sample(64, still)
+        self.fixed_z = self.game.sample_z(64, still)
+        with evaluating(self.game):
+            self.game.check(self.fixed_x)
+
+        rates = self._rates(self.game.lr if lr is None else lr)
+        self.optimizers = {player: self.game.optimizer(player, rate) for player, rate in rates.items()}
+        self.emas = {player: EMA(getattr(self.game, player), ema_decay) for player in self.game.averaged}
+        if n_critic is not None:
+            self.game.n_critic = whole_number("n_critic", n_critic)
+        self.step = Step(self.game, self.data, self.optimizers, self.emas, self.batch_size, self.generator)
+
+        self.round, self.target, self.seconds = 0, 0, 0.0
+        self.history = {"round": []}
+        self.state = "idle"
+        self._hooks = []
+        self._requests = []  # settings to change, applied between two rounds
+        self._pause = self._stop = False
+        self._single_steps = 0
+        self._changed = threading.Condition()
+
+    def _rates(self, lr):
+        if not isinstance(lr, dict):
+            lr = dict.fromkeys(self.game.players, lr)
+        if set(lr) != set(self.game.players):
+            raise ValueError(f"lr: got players {sorted(lr)}, wants {sorted(self.game.players)}")
+        return {player: real_number(f"lr of {player}", rate, at_least=0, below=math.inf) for player, rate in lr.items()}
+
+    # --- what the trainer gives back -------------------------------------------------------------------------
+
+    @property
+    def G_ema(self):
+        """The averaged generator: use it for samples."""
+        return self.emas["G"].module
+
+    def sample(self, n, z=None, batch_size=500):
+        """``n`` samples from the averaged generator, or those for given latents ``z``; on the device, no gradient.
+
+        Without ``z``, latents come from a generator of their own, so that looking never changes the training.
+        """
+        if z is None:
+            n = whole_number("n", n)
+            z = self.game.sample_z(n, torch.Generator(self.device).manual_seed(self.seed + 2))
+        with torch.no_grad():
+            return torch.cat([self.G_ema(part) for part in z.split(batch_size)])
+
+    def observe(self):
+        """The game's scalars on the fixed batch, as floats. Changes nothing in the training."""
+        with evaluating(self.game):
+            return {name: float(value) for name, value in self.game.observe(self.fixed_x, self.fixed_z).items()}
+
+    def lr(self, player):
+        """The present learning rate of ``player``."""
+        return float(self.optimizers[player].param_groups[0]["lr"])
+
+    # --- what anybody may ask for, from any thread -------------------------------------------------------------
+
+    def add_hook(self, hook, every=1):
+        """Call ``hook(trainer)`` after every ``every`` rounds. Returns the hook."""
+        self._hooks.append((hook, whole_number("every", every)))
+        return hook
+
+    def remove_hook(self, hook):
+        """Stop calling ``hook``."""
+        self._hooks = [(h, every) for h, every in self._hooks if h is not hook]
+
+    def pause(self):
+        """Hold after the round that is being played."""
+        with self._changed:
+            self._pause = True
+
+    def resume(self):
+        """Go on after a pause."""
+        with self._changed:
+            self._pause = False
+            self._changed.notify_all()
+
+    def single_step(self):
+        """Play one round and hold again."""
+        with self._changed:
+            self._pause = True
+            self._single_steps += 1
+            self._changed.notify_all()
+
+    def stop(self):
+        """End the run after the round that is being played. The model keeps what it learned."""
+        with self._changed:
+            self._stop = True
+            self._changed.notify_all()
+
+    def set_lr(self, player, lr):
+        """Change a learning rate from the next round on."""
+        if player not in self.optimizers:
+            raise ValueError(f"player: got {player!r}, wants one of {', '.join(self.optimizers)}")
+        lr = real_number(f"lr of {player}", lr, at_least=0, below=math.inf)
+        self._request(lambda: self.optimizers[player].param_groups[0].update(lr=lr))
+
+    def set_n_critic(self, n_critic):
+        """Change the number of D updates per G update from the next round on."""
+        n_critic = whole_number("n_critic", n_critic)
+        self._request(lambda: setattr(self.game, "n_critic", n_critic))
+
+    def _request(self, change):
+        with self._changed:
+            if self.state in ("running", "paused"):
+                self._requests.append(change)
+                self._changed.notify_all()
+            else:
+                change()
+
+    # --- the loop ---------------------------------------------------------------------------------------------
+
+    def run(self, rounds, between=None):
+        """Play ``rounds`` rounds, more if called again. Blocks until they are played or ``stop()`` is called.
+
+        Args:
+            rounds: how many, at least 1.
+            between: called between rounds and, over and over, during a pause: there a front end is polled.
+
+        Returns:
+            the trainer itself.
+
+        Raises:
+            NonFiniteLoss: a loss became NaN or infinite.
+        """
+        rounds = whole_number("rounds", rounds)
+        with self._changed:
+            if self.state in ("running", "paused"):
+                raise RuntimeError("run: this trainer is training already; stop() it or wait for it to end")
+            self.state = "running"
+            self._stop = False
+        self.target = self.round + rounds
+        self.game.train()
+        try:
+            while self.round < self.target and self._may_go_on(between):
+                started = time.perf_counter()
+                losses = self.step()
+                self.round += 1
+                if self.round % self.log_every == 0 or self.round == self.target:
+                    self._log(losses)
+                self.seconds += time.perf_counter() - started
+                for hook, every in self._hooks:
+                    if self.round % every == 0:
+                        hook(self)
+            self.state = "done" if self.round >= self.target else "stopped"
+        except KeyboardInterrupt:
+            self.state = "stopped"  # the weights are those of the last whole update
+            raise
+        except BaseException:
+            self.state = "failed"
+            raise
+        return self
+
+    def _may_go_on(self, between):
+        """Apply what was asked for, hold while paused; False when the run is to stop."""
+        if between is not None:
+            between()
+        if not (self._pause or self._stop or self._requests):
+            return True
+        with self._changed:
+            while True:
+                for change in self._requests:
+                    change()
+                self._requests.clear()
+                if self._stop or not self._pause:
+                    break
+                if self._single_steps:
+                    self._single_steps -= 1
+                    break
+                self.state = "paused"
+                if between is None:
+                    self._changed.wait()
+                else:
+                    self._changed.release()
+                    try:
+                        between()
+                        time.sleep(0.02)
+                    finally:
+                        self._changed.acquire()
+            self.state = "running"
+            return not self._stop
+
+    def _log(self, losses):
+        names = list(losses)
+        values = torch.stack([losses[name] for name in names]).tolist()  # the one wait for the device
+        for name, value in zip(names, values):
+            if not math.isfinite(value):
+                raise NonFiniteLoss(
+                    f"{name} is {value} at round {self.round} (checked every {self.log_every} rounds). "
+                    f"Likely cause: a learning rate that is too high "
+                    f"({', '.join(f'{p}: {self.lr(p):g}' for p in self.optimizers)}); "
+                    "or a logarithm or a division that meets 0 in the loss"
+                )
+        self.history["round"].append(self.round)
+        for name, value in [*zip(names, values), *self.observe().items()]:
+            self.history.setdefault(name, []).append(value)
+
+    # --- saving -----------------------------------------------------------------------------------------------
+
+    def save(self, path):
+        """Write a checkpoint: nets, optimisers, averages, random states, round and history. Returns the path.
+
+        The file is written aside and renamed, so that a checkpoint is whole or not there.
+        """
+        path = Path(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        state = {
+            "format": 1,
+            "model": type(self.game).__name__,
+            "game": self.game.state_dict(),
+            "optimizers": {player: o.state_dict() for player, o in self.optimizers.items()},
+            "emas": {player: (e.module.state_dict(), e.updates) for player, e in self.emas.items()},
+            "generator": self.generator.get_state(),
+            "torch_rng": torch.get_rng_state(),
+            "round": self.round,
+            "seconds": self.seconds,
+            "history": self.history,
+            "n_critic": getattr(self.game, "n_critic", None),
+        }
+        aside = path.with_name(path.name + ".part")
+        with open(aside, "wb") as file:
+            torch.save(state, file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(aside, path)
+        return path
+
+    def load(self, path):
+        """Go on from a checkpoint that ``save`` wrote: the run reaches the weights of an unbroken one.
+
+        Raises:
+            ValueError: the file is no checkpoint, or one of another model.
+        """
+        path = Path(path)
+        wants = f"wants a checkpoint of this {type(self.game).__name__}"
+        try:
+            state = torch.load(path, map_location=self.device, weights_only=True)
+        except FileNotFoundError:
+            raise
+        except Exception as error:  # torch raises half a dozen kinds for a file that is not one of its own
+            raise ValueError(f"checkpoint: got {path}, which cannot be read ({error}), {wants}") from error
+        if not isinstance(state, dict) or state.get("format") != 1:
+            raise ValueError(f"checkpoint: got {path}, which no Trainer wrote, {wants}")
+        if state["model"] != type(self.game).__name__:
+            raise ValueError(f"checkpoint: got {path}, a {state['model']}, {wants}")
+        shapes = {name: tuple(value.shape) for name, value in self.game.state_dict().items()}
+        for name, value in state["game"].items():
+            if shapes.get(name) != tuple(value.shape):
+                found = f"{name} of shape {tuple(value.shape)}"
+                raise ValueError(f"checkpoint: got {path} with {found}, {wants} ({shapes.get(name, 'no such name')})")
+        self.game.load_state_dict(state["game"])
+        for player, optimizer in self.optimizers.items():
+            optimizer.load_state_dict(state["optimizers"][player])
+        for player, ema in self.emas.items():
+            weights, ema.updates = state["emas"][player]
+            ema.module.load_state_dict(weights)
+        self.generator.set_state(state["generator"].cpu())
+        torch.set_rng_state(state["torch_rng"].cpu())
+        self.round, self.seconds, self.history = state["round"], state["seconds"], state["history"]
+        if state["n_critic"] is not None:
+            self.game.n_critic = state["n_critic"]
+        return self
