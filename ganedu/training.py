@@ -325,28 +325,21 @@ class Trainer:
             between()
         if not (self._pause or self._stop or self._requests):
             return True
-        with self._changed:
-            while True:
+        while True:
+            with self._changed:
                 for change in self._requests:
                     change()
                 self._requests.clear()
-                if self._stop or not self._pause:
-                    break
-                if self._single_steps:
-                    self._single_steps -= 1
-                    break
+                if self._stop or not self._pause or self._single_steps:
+                    self._single_steps = max(0, self._single_steps - 1)
+                    self.state = "running"
+                    return not self._stop
                 self.state = "paused"
                 if between is None:
                     self._changed.wait()
-                else:
-                    self._changed.release()
-                    try:
-                        between()
-                        time.sleep(0.02)
-                    finally:
-                        self._changed.acquire()
-            self.state = "running"
-            return not self._stop
+            if between is not None:
+                between()
+                time.sleep(0.02)
 
     def _log(self, losses):
         names = list(losses)
