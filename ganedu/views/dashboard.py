@@ -1,0 +1,377 @@
+"""The live dashboard: samples, losses, what D says, speed and time left; buttons and sliders that act while training.
+
+Made of plain ipywidgets, which JupyterLab and Colab both take. The training loop calls ``update`` between rounds; it
+returns at once unless a frame is due. Clicks only set flags of the trainer, which the loop obeys: they may arrive on
+any thread. Frames draw no random number and leave nets, optimisers and history alone.
+"""
+
+import collections
+import math
+import threading
+import time
+
+import ipywidgets as widgets
+
+from ganedu.arguments import real_number
+from ganedu.views.charts import line_chart
+from ganedu.views.samples import Samples
+from ganedu.views.summary import curves, observed_range
+
+STATE_COLORS = {  # background of the word that says how it goes; white text on each has a contrast of 4.5 and more
+    "running": "#00724F",
+    "paused": "#8A5A00",
+    "stopped": "#555555",
+    "done": "#005A8E",
+    "failed": "#B03A00",
+    "idle": "#555555",
+}
+STYLE = """<style>
+.ganedu-dashboard { background: #fff; color: #333; padding: 10px 12px; border: 1px solid #ccc; border-radius: 4px;
+  width: max-content; max-width: 100%; box-sizing: border-box; overflow-x: auto;
+  --jp-widgets-label-color: #333; --jp-widgets-readout-color: #333; --jp-ui-font-color1: #333; }
+.ganedu-dashboard .widget-label, .ganedu-dashboard .widget-readout, .ganedu-dashboard .widget-html-content {
+  color: #333; }
+.ganedu-dashboard .widget-html-content { line-height: 1.35; font-size: 13px; }
+.ganedu-dashboard .widget-readout { background: #fff; }
+.ganedu-dashboard .widget-image, .ganedu-dashboard img { image-rendering: pixelated; max-width: none; }
+.ganedu-dashboard svg { display: block; }
+.ganedu-status { font: 13px/1.4 system-ui, sans-serif; font-variant-numeric: tabular-nums; white-space: nowrap; }
+.ganedu-status b { display: inline-block; min-width: 64px; padding: 1px 10px; margin-right: 10px; border-radius: 10px;
+  color: #fff; text-align: center; }
+.ganedu-status span { display: inline-block; margin-right: 18px; }
+.ganedu-bar { height: 4px; margin-top: 6px; background: #ddd; border-radius: 2px; }
+.ganedu-bar div { height: 4px; background: #0072B2; border-radius: 2px; }
+</style>"""
+
+
+class Dashboard:
+    """The live view of one training run.
+
+    Args:
+        trainer: the ``Trainer`` to watch and to steer.
+        rounds: rounds of this run; the trainer's own target once it runs.
+        picture: a function ``picture(trainer)`` that returns the bytes of a PNG or the text of an SVG, in place of the
+            samples.
+        fps: frames a second, at most.
+        budget: share of the training time that frames may take. Where pictures cost more, they come less often.
+
+    Attributes:
+        widget: the whole, to be displayed.
+        pause, resume, step, stop: the buttons.
+        lr: a dict of sliders by player.
+        n_critic: a slider, or None where the game has no such number.
+        frames: pictures drawn so far.
+        drawing_seconds: time spent drawing them while training ran.
+    """
+
+    def __init__(self, trainer, rounds=None, *, picture=None, fps=5, budget=0.01):
+        self.trainer = trainer
+        self.interval = 1 / real_number("fps", fps, above=0)
+        self.budget = real_number("budget", budget, above=0, at_most=1)
+        self.target = trainer.round + rounds if rounds else trainer.target
+        self.frames, self.drawing_seconds = 0, 0.0
+        self._draw_picture = (lambda: picture(trainer)) if picture else Samples(trainer).draw
+        self._samples = None if picture else self._draw_picture.__self__
+
+        self._lock = threading.RLock()  # texts are written by the training loop and by whoever clicks
+        self._due = 0.0
+        self._began = time.perf_counter()
+        self._paused_seconds = 0.0
+        self._paused_since = None
+        self._drawn_round = self._drawn_log = -1
+        self._shown_state = None
+        self._pressed = ""  # what was asked for and has not happened yet
+        self._touched = False
+        self._asked = {}  # settings that were asked for and are not applied yet: {player or "n_critic": value}
+        self._following = None  # the thread that moves a slider because the setting moved
+        self._speeds = collections.deque(maxlen=16)  # (training seconds, round)
+        self._error = None
+        self._build()
+        self._write_texts()
+        self._draw()
+
+    # --- the widgets ------------------------------------------------------------------------------------------
+
+    def _build(self):
+        self.status = widgets.HTML(layout=widgets.Layout(margin="0 0 8px 0", width="100%"))
+        self.picture = widgets.VBox(layout=widgets.Layout(margin="0 14px 0 0", overflow="visible"))
+        self.charts = widgets.HTML(layout=widgets.Layout(margin="0"))
+        self.pause = self._button("Pause", "Hold after this round", "pause", self._on_pause)
+        self.resume = self._button("Resume", "Go on", "play", self._on_resume)
+        self.step = self._button("Step", "Play one round and hold", "step-forward", self._on_step)
+        self.stop = self._button("Stop", "End the run; the model keeps what it has learned", "stop", self._on_stop)
+        self.lr, self._readings, rows = {}, {}, []
+        for player in self.trainer.optimizers:
+            present = self.trainer.lr(player)
+            top = max(-1.0, math.ceil(math.log10(present))) if present > 0 else -1.0
+            slider = widgets.FloatLogSlider(
+                value=min(max(present, 1e-6), 10**top),
+                base=10,
+                min=-6,
+                max=top,
+                step=0.1,
+                readout=False,
+                description=f"{player}: learning rate",
+                style={"description_width": "112px"},
+                layout=widgets.Layout(width="330px"),
+            )
+            slider.observe(lambda change, player=player: self._on_lr(player, change["new"]), names="value")
+            self.lr[player] = slider
+            rows.append(self._row(slider, player))
+        self.n_critic = None
+        if hasattr(self.trainer.game, "n_critic"):
+            self.n_critic = widgets.IntSlider(
+                value=self.trainer.game.n_critic,
+                min=1,
+                max=max(10, self.trainer.game.n_critic),
+                readout=False,
+                description="D steps per G step",
+                style={"description_width": "112px"},
+                layout=widgets.Layout(width="330px"),
+            )
+            self.n_critic.observe(lambda change: self._on_n_critic(change["new"]), names="value")
+            rows.append(self._row(self.n_critic, "n_critic"))
+        buttons = widgets.HBox(
+            [self.pause, self.resume, self.step, self.stop], layout=widgets.Layout(margin="0 14px 0 0", width="396px")
+        )
+        pictures = widgets.HBox([self.picture, self.charts], layout=widgets.Layout(align_items="flex-start"))
+        controls = widgets.HBox([buttons, widgets.VBox(rows)], layout=widgets.Layout(margin="8px 0 0 0"))
+        self.widget = widgets.VBox(
+            [widgets.HTML(STYLE, layout=widgets.Layout(display="none")), self.status, pictures, controls]
+        )
+        self.widget.add_class("ganedu-dashboard")
+
+    def _button(self, text, tooltip, icon, pressed):
+        button = widgets.Button(
+            description=text, tooltip=tooltip, icon=icon, layout=widgets.Layout(width="90px", margin="2px 8px 2px 0")
+        )
+        button.on_click(lambda _: pressed())
+        return button
+
+    def _row(self, slider, name):
+        self._readings[name] = widgets.HTML(layout=widgets.Layout(width="120px", margin="2px 0 2px 6px"))
+        return widgets.HBox([slider, self._readings[name]], layout=widgets.Layout(align_items="center"))
+
+    def show(self):
+        """Display the dashboard, where there is a notebook."""
+        from ganedu.views.figure import in_notebook
+
+        if in_notebook():
+            from IPython.display import display
+
+            display(self.widget)
+
+    # --- what a hand does ------------------------------------------------------------------------------------
+
+    def _on_pause(self):
+        self.trainer.pause()
+        self._press("pausing")
+
+    def _on_resume(self):
+        self.trainer.resume()
+        self._press("")
+
+    def _on_step(self):
+        self.trainer.single_step()
+        self._press("one round")
+
+    def _on_stop(self):
+        self.trainer.stop()
+        self._press("stopping")
+
+    def _on_lr(self, player, value):
+        if self._following != threading.get_ident():
+            self._ask(player, float(value), lambda: self.trainer.set_lr(player, float(value)))
+
+    def _on_n_critic(self, value):
+        if self._following != threading.get_ident():
+            self._ask("n_critic", int(value), lambda: self.trainer.set_n_critic(int(value)))
+
+    def _ask(self, name, value, request):
+        with self._lock:
+            self._touched = True
+            self._asked[name] = value
+            request()
+            self._write_settings()
+
+    def _press(self, what):
+        with self._lock:
+            self._touched = True
+            self._pressed = what if self.trainer.state == "running" else ""
+            self._write_texts()
+
+    # --- what the training loop does --------------------------------------------------------------------------
+
+    def begin(self):
+        """To be called when a run starts."""
+        self._began, self._paused_seconds, self._paused_since = time.perf_counter(), 0.0, None
+        self.frames, self.drawing_seconds = 0, 0.0
+
+    def update(self, *_):
+        """To be called between rounds and, over and over, during a pause. True if somebody clicked since the last call.
+
+        Draws what is due: texts at once when the state changes and else at ``fps``; pictures at ``fps`` as long as
+        they have taken no more than ``budget`` of the training time.
+        """
+        now = time.perf_counter()
+        if now >= self._due or self.trainer.state != self._shown_state:
+            self._frame(now)
+        touched, self._touched = self._touched, False
+        return touched
+
+    def _frame(self, now):
+        paused = self.trainer.state == "paused"
+        if paused != (self._paused_since is not None):
+            if paused:
+                self._paused_since = now
+            else:
+                self._paused_seconds += now - self._paused_since
+                self._paused_since = None
+        if paused and self.trainer.state == self._shown_state and self.trainer.round == self._drawn_round:
+            self._write_settings()
+        else:
+            self._write_texts()
+        if self.trainer.round != self._drawn_round and (paused or self._affordable(now)):
+            self._draw()
+        ended = time.perf_counter()
+        if not paused:
+            self.drawing_seconds += ended - now
+        self._due = now + self.interval
+
+    def _affordable(self, now):
+        training = now - self._began - self._paused_seconds
+        return self.drawing_seconds <= self.budget * training
+
+    def end(self, error=None):
+        """To be called when a run has ended: shows the last state, and the error that ended it if there is one."""
+        self._error = error
+        self._draw()
+        self._write_texts()
+
+    # --- drawing ---------------------------------------------------------------------------------------------
+
+    def _draw(self):
+        self.frames += 1
+        self._drawn_round = self.trainer.round
+        drawn = self._draw_picture()
+        if drawn is not None:
+            self._put_picture(drawn)
+        entries = len(self.trainer.history["round"])
+        if entries != self._drawn_log:
+            self._drawn_log = entries
+            self.charts.value = self._chart_html()
+
+    def _put_picture(self, drawn):
+        if isinstance(drawn, bytes):
+            if not self.picture.children:
+                image = widgets.Image(value=drawn, format="png", layout=widgets.Layout(margin="0"))
+                if self._samples is not None and self._samples.kind == "images":
+                    count, scale = self._samples.columns, self._samples.scale
+                    width = (count * (self.trainer.fixed_x.shape[3] + 2) + 2) * scale
+                    image.layout.width = f"{min(width, 420)}px"
+                    text = f"{count**2} samples of the averaged generator, from latents that stay the same"
+                    caption = widgets.HTML(f'<div style="font-size: 12px; padding-top: 4px">{text}</div>')
+                    self.picture.children = (image, caption)
+                else:
+                    self.picture.children = (image,)
+            self.picture.children[0].value = drawn
+        else:
+            if not self.picture.children:
+                self.picture.children = (widgets.HTML(layout=widgets.Layout(margin="0")),)
+            self.picture.children[0].value = drawn
+
+    def _chart_html(self):
+        losses, observed = curves(self.trainer.history)
+        span = (0, self.target)
+        charts = line_chart(losses, x_range=span, x_label="round", y_label="loss")
+        if observed or not losses:
+            charts += line_chart(
+                observed, x_range=span, x_label="round", y_label="D's mean output", y_range=observed_range(observed)
+            )
+        return charts
+
+    def _write_texts(self):
+        with self._lock:
+            trainer, state = self.trainer, self.trainer.state
+            if state != "running":
+                self._pressed = ""
+            running = state in ("running", "paused")
+            if running:
+                self.target = max(trainer.target, trainer.round)
+            self._shown_state = state
+            round_ = trainer.round
+            speed = self._speed()
+            parts = [f"round {round_:,} of {self.target:,}"]
+            if speed:
+                parts.append(f"{speed:,.3g} rounds/s" if speed < 100 else f"{speed:,.0f} rounds/s")
+                if running and self.target > round_:
+                    parts.append(f"{_duration((self.target - round_) / speed)} left")
+                else:
+                    parts.append(f"{_duration(trainer.seconds)} of training")
+            if self._pressed:
+                parts.append(f"{self._pressed} ...")
+            if self._error is not None and state == "failed":
+                from html import escape
+
+                message = f"{type(self._error).__name__}: {self._error}"
+                parts = [f"round {round_:,}", f'<span style="white-space: normal">{escape(message)}</span>']
+            share = 100 * min(1, round_ / self.target) if self.target else 0
+            word = f'<b style="background: {STATE_COLORS[state]}">{state}</b>'
+            self.status.value = (
+                f'<div class="ganedu-status">{word}{"".join(f"<span>{part}</span>" for part in parts)}'
+                f'<div class="ganedu-bar"><div style="width: {share:.1f}%"></div></div></div>'
+            )
+            for button, works in (
+                (self.pause, state == "running"),
+                (self.resume, state == "paused"),
+                (self.step, running),
+                (self.stop, running),
+            ):
+                if button.disabled == works:
+                    button.disabled = not works
+            self._write_settings()
+
+    def _write_settings(self):
+        """Show what the optimisers really use, and let the sliders follow what code has changed."""
+        with self._lock:
+            for player, slider in self.lr.items():
+                self._follow(player, slider, self.trainer.lr(player), self._readings[player], ".2g")
+            if self.n_critic is not None:
+                present = self.trainer.game.n_critic
+                self._follow("n_critic", self.n_critic, present, self._readings["n_critic"], "d")
+
+    def _follow(self, name, slider, present, reading, form):
+        text = f'<span class="ganedu-setting">now {present:{form}}</span>'
+        if reading.value != text:
+            reading.value = text
+        asked = self._asked.get(name)
+        if asked is not None and asked != present:
+            return  # on its way: the slider stands where the hand left it
+        self._asked.pop(name, None)
+        low, high = (10**slider.min, 10**slider.max) if hasattr(slider, "base") else (slider.min, slider.max)
+        if slider.value != present and low <= present <= high:
+            self._following = threading.get_ident()
+            slider.value = present
+            self._following = None
+
+    def _speed(self):
+        """Rounds a second over the last frames, pauses not counted; 0 before anything was played."""
+        now = (self.trainer.seconds, self.trainer.round)
+        if not self._speeds or now[1] > self._speeds[-1][1]:
+            self._speeds.append(now)
+        elif now[1] < self._speeds[-1][1]:
+            self._speeds.clear()  # an older checkpoint was loaded
+        if len(self._speeds) < 2:
+            return 0.0
+        (first, first_round), (last, last_round) = self._speeds[0], self._speeds[-1]
+        return (last_round - first_round) / max(last - first, 1e-9)
+
+
+def _duration(seconds):
+    """Seconds in words: 7 s, 1 min 20 s, 2 h 05 min."""
+    seconds = math.ceil(seconds)
+    if seconds < 60:
+        return f"{seconds} s"
+    if seconds < 3600:
+        return f"{seconds // 60} min {seconds % 60:02d} s"
+    return f"{seconds // 3600} h {seconds % 3600 // 60:02d} min"
