@@ -317,6 +317,12 @@ class Trainer:
         except BaseException:
             self.state = "failed"
             raise
+        finally:
+            with self._changed:  # the end of a run ends its pause, and nothing asked for is lost
+                for change in self._requests:
+                    change()
+                self._requests.clear()
+                self._pause, self._single_steps = False, 0
         return self
 
     def _may_go_on(self, between):
