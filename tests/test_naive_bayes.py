@@ -55,7 +55,7 @@ def test_bad_input():
         NaiveBayes().fit(images)
     with pytest.raises(ValueError, match="beside an ImageData"):
         NaiveBayes().fit(ImageData(images, labels), labels)
-    with pytest.raises(ValueError, match="labels: got -1"):
+    with pytest.raises(ValueError, match="labels: got values from -1"):
         NaiveBayes().fit(images, labels - 1)
     with pytest.raises(RuntimeError, match="call fit"):
         NaiveBayes().sample(3)

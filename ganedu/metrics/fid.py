@@ -22,7 +22,8 @@ class FID(NamedTuple):
     features: str
 
     def __str__(self):
-        return f"FID-d {self.value:.1f} (n = {self.n_fake:,} against {self.n_real:,} real; {self.features})"
+        digits = 1 if self.value >= 10 else 2
+        return f"FID-d {self.value:.{digits}f} (n = {self.n_fake:,} against {self.n_real:,} real; {self.features})"
 
     def __format__(self, spec):
         """``f"{fid}"`` says it all, ``f"{fid:.1f}"`` formats the value alone."""

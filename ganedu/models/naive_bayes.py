@@ -33,8 +33,6 @@ class NaiveBayes:
             raise ValueError("labels: got labels beside an ImageData, wants those of the ImageData alone")
         if images.labels is None:
             raise ValueError(f"labels: got none for {images.name!r}, wants one for each image")
-        if int(images.labels.min()) < 0:
-            raise ValueError(f"labels: got {int(images.labels.min())}, wants whole numbers of at least 0")
         self.shape = images.shape
         self.pixels = images.images[images.labels.argsort(stable=True)].flatten(1)  # (N, C*H*W) uint8
         self.counts = torch.bincount(images.labels)  # images of each class
