@@ -17,6 +17,7 @@ from ganedu.views.charts import line_chart
 from ganedu.views.samples import Samples
 from ganedu.views.summary import curves, observed_range
 
+CHART_SECONDS = 0.5  # curves change more slowly than samples
 STATE_COLORS = {  # background of the word that says how it goes; white text on each has a contrast of 4.5 and more
     "running": "#00724F",
     "paused": "#8A5A00",
@@ -74,7 +75,7 @@ class Dashboard:
         self._samples = None if picture else self._draw_picture.__self__
 
         self._lock = threading.RLock()  # texts are written by the training loop and by whoever clicks
-        self._due = 0.0
+        self._due = self._charts_due = 0.0
         self._began = time.perf_counter()
         self._paused_seconds = 0.0
         self._paused_since = None
@@ -257,8 +258,9 @@ class Dashboard:
         if drawn is not None:
             self._put_picture(drawn)
         entries = len(self.trainer.history["round"])
-        if entries != self._drawn_log:
-            self._drawn_log = entries
+        now = time.perf_counter()
+        if entries != self._drawn_log and (now >= self._charts_due or self.trainer.state != "running"):
+            self._drawn_log, self._charts_due = entries, now + CHART_SECONDS
             self.charts.value = self._chart_html()
 
     def _put_picture(self, drawn):

@@ -2,6 +2,8 @@
 
 import base64
 import io
+import struct
+import zlib
 
 import numpy as np
 
@@ -49,13 +51,29 @@ def enlarge(pixels, scale):
     return pixels.repeat(scale, axis=0).repeat(scale, axis=1)
 
 
-def png_bytes(pixels, compress_level=6):
-    """uint8 pixels, (H, W) grey or (H, W, 3) RGB -> the bytes of a PNG file."""
-    from PIL import Image
+def png_bytes(pixels, quick=False):
+    """uint8 pixels, (H, W) grey or (H, W, 3) RGB -> the bytes of a PNG file.
 
-    buffer = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(pixels)).save(buffer, "PNG", compress_level=compress_level)
-    return buffer.getvalue()
+    ``quick`` is for live views: five times as fast, a little larger on photographs.
+    """
+    pixels = np.ascontiguousarray(pixels)
+    if not quick:
+        from PIL import Image
+
+        buffer = io.BytesIO()
+        Image.fromarray(pixels).save(buffer, "PNG", optimize=True)
+        return buffer.getvalue()
+    height, width = pixels.shape[:2]
+    rows = pixels.reshape(height, -1)
+    lines = np.zeros((height, rows.shape[1] + 1), np.uint8)  # each line begins with its filter: 0, none
+    lines[:, 1:] = rows
+    packer = zlib.compressobj(1, strategy=zlib.Z_RLE)  # finds runs of one value and searches no further
+    data = packer.compress(lines.tobytes()) + packer.flush()
+    header = struct.pack(">IIBBBBB", width, height, 8, 0 if pixels.ndim == 2 else 2, 0, 0, 0)
+    chunks = ((b"IHDR", header), (b"IDAT", data), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body)) for kind, body in chunks
+    )
 
 
 def shrink_png(png, tolerance=6.0):

@@ -63,7 +63,7 @@ class Samples:
     def draw(self):
         """The picture: the bytes of a PNG, the text of an SVG, or None for data of another shape."""
         if self.kind == "images":
-            return png_bytes(tile(self.fakes(), self.columns), compress_level=1)
+            return png_bytes(tile(self.fakes(), self.columns), quick=True)
         if self.kind == "points":
             span = [(float(a), float(b)) for a, b in zip(self.low, self.high)]
             return scatter_chart(self.real, self.fakes().numpy(), x_range=span[0], y_range=span[1], colors=(REAL, FAKE))
