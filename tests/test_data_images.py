@@ -222,7 +222,7 @@ def test_a_folder_of_ones_own(published, monkeypatch):
     monkeypatch.setattr(images, "FASHION_MNIST_MIRRORS", ())
     monkeypatch.setenv("GANEDU_FASHION_MNIST", str(folder))
     check(fashion_mnist("test"), arrays)
-    # As Debian does it: the same content, compressed anew.
+    # As with Debian: another gzip file with the same content.
     file = folder / "t10k-images-idx3-ubyte.gz"
     file.write_bytes(gzip.compress(gzip.decompress(file.read_bytes()), compresslevel=1, mtime=1))
     check(fashion_mnist("test"), arrays)

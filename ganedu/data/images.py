@@ -138,7 +138,7 @@ class DataUnavailable(RuntimeError):
 
 
 class _File(NamedTuple):
-    """One gzipped file. Debian's copies are compressed anew, so what they hold has a hash of its own."""
+    """One gzipped file. Debian strips name and date from its header, so that only what is in it has the same hash."""
 
     name: str
     sha256: str  # of the .gz that the mirrors serve
