@@ -22,7 +22,10 @@ A hands-on course on generative adversarial networks.
 
 
 class Parser(argparse.ArgumentParser):
-    """A wrong argument is answered by one sentence, not by a wall of usage."""
+    """A wrong argument is answered by one sentence, not by a wall of usage; no option may be cut short."""
+
+    def __init__(self, **settings):
+        super().__init__(**{"allow_abbrev": False, **settings})
 
     def error(self, message):
         self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
@@ -133,37 +136,70 @@ def read_notebook(path):
     return jupytext.read(path, fmt="py:percent")
 
 
+def execute(notebook, timeout):
+    """Run every cell in a fresh kernel and an empty folder; outputs land in ``notebook``, also where a cell fails.
+
+    Trainers run within their cell (GANEDU_DRIVER=sync). ``timeout``: seconds for one cell.
+
+    Raises:
+        the errors of ``nbclient.exceptions``.
+    """
+    import tempfile
+
+    from nbclient import NotebookClient
+
+    with tempfile.TemporaryDirectory() as folder:  # a lesson relies on no file beside it
+        client = NotebookClient(
+            notebook,
+            timeout=timeout,
+            kernel_name="python3",
+            record_timing=False,
+            store_widget_state=False,
+            resources={"metadata": {"path": folder}},
+        )
+        try:
+            client.execute(env={**os.environ, "GANEDU_DRIVER": "sync"})
+        finally:
+            for cell in notebook.cells:
+                if cell.cell_type == "code":
+                    cell.outputs = join_streams(cell.outputs)
+
+
+def join_streams(outputs):
+    """Outputs with neighbouring pieces of one stream joined, and each line as it stood after its last return."""
+    # nbclient's own coalescing takes time that grows with the square of the text: minutes for half a megabyte
+    joined = []
+    for output in outputs:
+        if output.output_type == "stream" and joined and joined[-1].get("name") == output.name:
+            joined[-1].text += output.text
+        else:
+            joined.append(output)
+    for output in joined:
+        if output.output_type == "stream":
+            lines = output.text.split("\n")
+            output.text = "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in lines)
+    return joined
+
+
 def lesson(options):
     try:
         import nbformat
-        from nbclient import NotebookClient
         from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
         from nbconvert import HTMLExporter
     except ImportError as error:
         raise BadArgument(
             f"{error.name} is not installed; `make lesson N=04`, or `pip install -e .[course]`, brings it"
         ) from error
-    import tempfile
-
     with one_sentence():
         source = find_lesson(options.number, find_lessons())
     notebook = read_notebook(source)
     options.out.mkdir(parents=True, exist_ok=True)
     print(f"running {source.name} ...", flush=True)
     started, failure = time.perf_counter(), None
-    with tempfile.TemporaryDirectory() as folder:  # a lesson relies on no file beside it
-        client = NotebookClient(
-            notebook,
-            timeout=options.timeout,
-            kernel_name="python3",
-            coalesce_streams=True,
-            store_widget_state=False,
-            resources={"metadata": {"path": folder}},
-        )
-        try:
-            client.execute(env={**os.environ, "GANEDU_DRIVER": "sync"})
-        except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
-            failure = error
+    try:
+        execute(notebook, options.timeout)
+    except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
+        failure = error
     notebook.metadata["title"] = source.stem
     targets = {".ipynb": nbformat.writes(notebook), ".html": HTMLExporter().from_notebook_node(notebook)[0]}
     for suffix, text in targets.items():

@@ -26,6 +26,8 @@ import nbformat
 import numpy as np
 from PIL import Image
 
+from ganedu.__main__ import execute
+
 ROOT = Path(__file__).resolve().parent.parent
 FOLDERS = ("lessons", "solutions")
 SIZE_LIMIT = 400 * 1024  # bytes; what a browser and a diff still open at once
@@ -181,30 +183,17 @@ def differences(found, wanted):
 # --- running, and what is kept of it --------------------------------------------------------------------------
 
 
-def execute(notebook, name):
+def run_and_clean(notebook, name):
     """Run the notebook in a fresh kernel and an empty folder: a lesson needs nothing but the installed package."""
-    import os
-
-    from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
-    with tempfile.TemporaryDirectory() as folder:
-        client = NotebookClient(
-            notebook,
-            timeout=CELL_TIMEOUT,
-            kernel_name="python3",
-            record_timing=False,
-            coalesce_streams=True,
-            store_widget_state=False,
-            resources={"metadata": {"path": folder}},
-        )
-        try:
-            client.execute(env={**os.environ, "GANEDU_DRIVER": "sync"})
-        except CellExecutionError as error:
-            raise NotebookError(f"{name}: a cell failed, nothing was written\n{error}") from error
-        except (CellTimeoutError, DeadKernelError) as error:
-            raise NotebookError(f"{name}: the run broke off, nothing was written ({error})") from error
-        clean(notebook, name, secrets=(folder, str(ROOT), str(Path.home())))
+    try:
+        execute(notebook, CELL_TIMEOUT)
+    except CellExecutionError as error:
+        raise NotebookError(f"{name}: a cell failed, nothing was written\n{error}") from error
+    except (CellTimeoutError, DeadKernelError) as error:
+        raise NotebookError(f"{name}: the run broke off, nothing was written ({error})") from error
+    clean(notebook, name, secrets=(tempfile.gettempdir(), str(ROOT), str(Path.home())))
 
 
 def clean(notebook, name, secrets=()):
@@ -296,7 +285,7 @@ def convert(path, root, release, run):
     notebook = build(wanted, old=read(path.with_suffix(".ipynb")))
     if run:
         print(f"running {name} ...", flush=True)
-        execute(notebook, name)
+        run_and_clean(notebook, name)
     content = dump(notebook)
     if len(content) > SIZE_LIMIT:
         raise NotebookError(
