@@ -9,7 +9,7 @@ from html import escape
 import numpy as np
 
 INK, GRID = "#333333", "#DDDDDD"
-LEFT, RIGHT, TOP, BOTTOM = 52, 10, 24, 36  # margins in pixels; they never change, so that nothing jumps
+LEFT, RIGHT, TOP, BOTTOM = 56, 18, 24, 38  # margins in pixels; they never change, so that nothing jumps
 DASHES = ("", "6 3", "2 2", "8 3 2 3")
 
 
@@ -133,7 +133,7 @@ class Frame:
         )
 
 
-def line_chart(series, *, x_range, x_label, y_label, y_range=None, width=470, height=180):
+def line_chart(series, *, x_range, x_label, y_label, y_range=None, width=410, height=184):
     """Curves over rounds.
 
     Args:

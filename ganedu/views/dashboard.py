@@ -9,6 +9,7 @@ import collections
 import math
 import threading
 import time
+from html import escape
 
 import ipywidgets as widgets
 
@@ -39,7 +40,8 @@ STYLE = """<style>
 .ganedu-status { font: 13px/1.4 system-ui, sans-serif; font-variant-numeric: tabular-nums; white-space: nowrap; }
 .ganedu-status b { display: inline-block; min-width: 64px; padding: 1px 10px; margin-right: 10px; border-radius: 10px;
   color: #fff; text-align: center; }
-.ganedu-status span { display: inline-block; margin-right: 18px; }
+.ganedu-status span { display: inline-block; margin-right: 12px; min-width: 96px; }
+.ganedu-status span:nth-of-type(1) { min-width: 165px; }
 .ganedu-bar { height: 4px; margin-top: 6px; background: #ddd; border-radius: 2px; }
 .ganedu-bar div { height: 4px; background: #0072B2; border-radius: 2px; }
 </style>"""
@@ -95,7 +97,7 @@ class Dashboard:
 
     def _build(self):
         self.status = widgets.HTML(layout=widgets.Layout(margin="0 0 8px 0", width="100%"))
-        self.picture = widgets.VBox(layout=widgets.Layout(margin="0 14px 0 0", overflow="visible"))
+        self.picture = widgets.VBox(layout=widgets.Layout(margin="0 12px 0 0", overflow="visible"))
         self.charts = widgets.HTML(layout=widgets.Layout(margin="0"))
         self.pause = self._button("Pause", "Hold after this round", "pause", self._on_pause)
         self.resume = self._button("Resume", "Go on", "play", self._on_resume)
@@ -113,8 +115,8 @@ class Dashboard:
                 step=0.1,
                 readout=False,
                 description=f"{player}: learning rate",
-                style={"description_width": "112px"},
-                layout=widgets.Layout(width="330px"),
+                style={"description_width": "132px"},
+                layout=widgets.Layout(width="310px"),
             )
             slider.observe(lambda change, player=player: self._on_lr(player, change["new"]), names="value")
             self.lr[player] = slider
@@ -127,16 +129,20 @@ class Dashboard:
                 max=max(10, self.trainer.game.n_critic),
                 readout=False,
                 description="D steps per G step",
-                style={"description_width": "112px"},
-                layout=widgets.Layout(width="330px"),
+                style={"description_width": "132px"},
+                layout=widgets.Layout(width="310px"),
             )
             self.n_critic.observe(lambda change: self._on_n_critic(change["new"]), names="value")
             rows.append(self._row(self.n_critic, "n_critic"))
         buttons = widgets.HBox(
-            [self.pause, self.resume, self.step, self.stop], layout=widgets.Layout(margin="0 14px 0 0", width="396px")
+            [self.pause, self.resume, self.step, self.stop], layout=widgets.Layout(margin="0 6px 0 0", width="374px")
         )
-        pictures = widgets.HBox([self.picture, self.charts], layout=widgets.Layout(align_items="flex-start"))
-        controls = widgets.HBox([buttons, widgets.VBox(rows)], layout=widgets.Layout(margin="8px 0 0 0"))
+        pictures = widgets.HBox(
+            [self.picture, self.charts], layout=widgets.Layout(align_items="flex-start", flex_flow="row wrap")
+        )
+        controls = widgets.HBox(
+            [buttons, widgets.VBox(rows)], layout=widgets.Layout(margin="8px 0 0 0", flex_flow="row wrap")
+        )
         self.widget = widgets.VBox(
             [widgets.HTML(STYLE, layout=widgets.Layout(display="none")), self.status, pictures, controls]
         )
@@ -144,13 +150,16 @@ class Dashboard:
 
     def _button(self, text, tooltip, icon, pressed):
         button = widgets.Button(
-            description=text, tooltip=tooltip, icon=icon, layout=widgets.Layout(width="90px", margin="2px 8px 2px 0")
+            description=text,
+            tooltip=tooltip,
+            icon=icon,
+            layout=widgets.Layout(width="86px", margin="2px 6px 2px 0", padding="0 2px"),
         )
         button.on_click(lambda _: pressed())
         return button
 
     def _row(self, slider, name):
-        self._readings[name] = widgets.HTML(layout=widgets.Layout(width="120px", margin="2px 0 2px 6px"))
+        self._readings[name] = widgets.HTML(layout=widgets.Layout(width="90px", margin="2px 0 2px 6px"))
         return widgets.HBox([slider, self._readings[name]], layout=widgets.Layout(align_items="center"))
 
     def show(self):
@@ -271,7 +280,7 @@ class Dashboard:
                     count, scale = self._samples.columns, self._samples.scale
                     width = (count * (self.trainer.fixed_x.shape[3] + 2) + 2) * scale
                     image.layout.width = f"{min(width, 420)}px"
-                    text = f"{count**2} samples of the averaged generator, from latents that stay the same"
+                    text = f"Averaged generator, the same {count**2} latents throughout"
                     caption = widgets.HTML(f'<div style="font-size: 12px; padding-top: 4px">{text}</div>')
                     self.picture.children = (image, caption)
                 else:
@@ -305,7 +314,7 @@ class Dashboard:
             speed = self._speed()
             parts = [f"round {round_:,} of {self.target:,}"]
             if speed:
-                parts.append(f"{speed:,.3g} rounds/s" if speed < 100 else f"{speed:,.0f} rounds/s")
+                parts.append(f"{speed:,.{0 if speed >= 100 else 1}f} rounds/s")
                 if running and self.target > round_:
                     parts.append(f"{_duration((self.target - round_) / speed)} left")
                 else:
@@ -313,8 +322,6 @@ class Dashboard:
             if self._pressed:
                 parts.append(f"{self._pressed} ...")
             if self._error is not None and state == "failed":
-                from html import escape
-
                 message = f"{type(self._error).__name__}: {self._error}"
                 parts = [f"round {round_:,}", f'<span style="white-space: normal">{escape(message)}</span>']
             share = 100 * min(1, round_ / self.target) if self.target else 0

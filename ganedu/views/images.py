@@ -1,6 +1,5 @@
 """Image batches as pixels and as PNG, with numpy and Pillow alone: quick enough for a live view."""
 
-import base64
 import io
 import struct
 import zlib
