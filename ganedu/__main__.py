@@ -155,6 +155,7 @@ def execute(notebook, timeout):
             kernel_name="python3",
             record_timing=False,
             store_widget_state=False,
+            extra_arguments=["--IPKernelApp.log_level=40"],  # a local kernel need not warn about its transport
             resources={"metadata": {"path": folder}},
         )
         try:

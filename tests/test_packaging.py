@@ -169,3 +169,36 @@ def test_ci_run_calls_the_readmes_command():
     subprocess.run(["bash", "-n", str(script)], check=True)
     assert script.read_text().splitlines()[-1] == "exec make test </dev/null"
     assert "make test" in (ROOT / "README.md").read_text()
+
+
+# --- browser tests: run, left out with a sentence, or demanded --------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("wish", "found", "closing", "words"),
+    [
+        (None, False, "1 skipped", "the browser tests were left out: no Chromium found"),
+        (None, True, "1 passed", ""),
+        ("1", False, "1 error", "GANEDU_BROWSER=1 demands the browser tests, and no Chromium was found"),
+        ("1", True, "1 passed", ""),
+        ("0", True, "1 skipped", "the browser tests were left out: GANEDU_BROWSER=0"),
+    ],
+)
+def test_browser_tests_run_where_they_can_or_must(tmp_path, wish, found, closing, words):
+    shutil.copy(ROOT / "tests" / "conftest.py", tmp_path)
+    (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers =\n    browser: x\n    gpu: x\n")
+    (tmp_path / "test_page.py").write_text(
+        "import pytest\n\n@pytest.mark.browser\ndef test_page(chromium):\n    assert chromium.endswith('/chromium')\n"
+    )
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    if found:
+        (programs / "chromium").write_text("#!/bin/sh\n")
+        (programs / "chromium").chmod(0o755)
+    environment = {key: value for key, value in os.environ.items() if key != "GANEDU_BROWSER"}
+    environment |= {"PATH": str(programs)} | ({} if wish is None else {"GANEDU_BROWSER": wish})
+    command = [sys.executable, "-m", "pytest", str(tmp_path), "-p", "no:cacheprovider"]
+    result = subprocess.run(command, env=environment, capture_output=True, text=True)
+    lines = result.stdout.splitlines()
+    assert closing in lines[-1]
+    assert words in result.stdout
