@@ -15,6 +15,7 @@ import ipywidgets as widgets
 
 from ganedu.arguments import real_number
 from ganedu.views.charts import line_chart
+from ganedu.views.drivers import keep_subshells
 from ganedu.views.samples import Samples
 from ganedu.views.summary import curves, observed_range
 
@@ -169,45 +170,48 @@ class Dashboard:
         if in_notebook():
             from IPython.display import display
 
+            keep_subshells(_family(self.widget))
             display(self.widget)
 
     # --- what a hand does ------------------------------------------------------------------------------------
 
     def _on_pause(self):
-        self.trainer.pause()
-        self._press("pausing")
+        self._press(self.trainer.pause, "pausing")
 
     def _on_resume(self):
-        self.trainer.resume()
-        self._press("")
+        self._press(self.trainer.resume)
 
     def _on_step(self):
-        self.trainer.single_step()
-        self._press("one round")
+        self._press(self.trainer.single_step, "one round")
 
     def _on_stop(self):
-        self.trainer.stop()
-        self._press("stopping")
+        self._press(self.trainer.stop, "stopping")
 
     def _on_lr(self, player, value):
-        if self._following != threading.get_ident():
+        present = self._asked.get(player, self.trainer.lr(player))
+        # A slider that is shown rounds its value to its own steps and reports that: nobody has moved it
+        if present <= 0 or abs(math.log10(value / present)) > 0.49 * self.lr[player].step:
             self._ask(player, float(value), lambda: self.trainer.set_lr(player, float(value)))
 
     def _on_n_critic(self, value):
-        if self._following != threading.get_ident():
+        if value != self._asked.get("n_critic", self.trainer.game.n_critic):
             self._ask("n_critic", int(value), lambda: self.trainer.set_n_critic(int(value)))
 
     def _ask(self, name, value, request):
+        if self._following == threading.get_ident():
+            return
         with self._lock:
             self._touched = True
             self._asked[name] = value
             request()
             self._write_settings()
 
-    def _press(self, what):
+    def _press(self, request, what=""):
         with self._lock:
             self._touched = True
-            self._pressed = what if self.trainer.state == "running" else ""
+            if self.trainer.state in ("running", "paused"):  # a click may arrive when all is over
+                request()
+                self._pressed = what
             self._write_texts()
 
     # --- what the training loop does --------------------------------------------------------------------------
@@ -304,7 +308,7 @@ class Dashboard:
     def _write_texts(self):
         with self._lock:
             trainer, state = self.trainer, self.trainer.state
-            if state != "running":
+            if state != self._shown_state:
                 self._pressed = ""
             running = state in ("running", "paused")
             if running:
@@ -374,6 +378,11 @@ class Dashboard:
             return 0.0
         (first, first_round), (last, last_round) = self._speeds[0], self._speeds[-1]
         return (last_round - first_round) / max(last - first, 1e-9)
+
+
+def _family(widget):
+    """A widget and everything in it."""
+    return [widget, *(member for child in getattr(widget, "children", ()) for member in _family(child))]
 
 
 def _duration(seconds):
