@@ -26,13 +26,13 @@ def nice_ticks(low, high, count=4):
     return [round(i * step, 12) for i in range(first, last + 1)]
 
 
-def short_number(value):
-    """A tick's label: 1200 -> 1,200, 15000 -> 15k, 0.25 -> 0.25."""
-    if abs(value) >= 1e6:
-        return f"{value / 1e6:g}M"
-    if abs(value) >= 1e4:
-        return f"{value / 1e3:g}k"
-    return f"{value:,.0f}" if float(value).is_integer() else f"{value:g}"
+def tick_labels(ticks):
+    """Labels of evenly spaced ticks, all with as many decimals: 0.50, 0.75, 1.00; 1,200; 15k; 2.5M."""
+    largest = max(abs(tick) for tick in ticks) if ticks else 0
+    factor, unit = (1e6, "M") if largest >= 1e6 else (1e3, "k") if largest >= 1e4 else (1, "")
+    values = [tick / factor for tick in ticks]
+    decimals = max((len(f"{value:.6f}".rstrip("0").split(".")[1]) for value in values), default=0)
+    return [f"{value:,.{decimals}f}{unit if value else ''}" for value in values]
 
 
 def decimate(xs, ys, limit=200):
@@ -93,14 +93,14 @@ class Frame:
     def axes(self, x_label, y_label, x_ticks, y_ticks):
         bottom, left, right = self.height - BOTTOM, LEFT, self.width - self.right
         parts = []
-        for value in y_ticks:
+        for value, label in zip(y_ticks, tick_labels(y_ticks)):
             y = self.y(value) / 10
             parts.append(f'<path d="M{left} {y:.1f}H{right}" stroke="{GRID}"/>')
-            parts.append(f'<text x="{left - 6}" y="{y + 4:.1f}" text-anchor="end">{short_number(value)}</text>')
-        for value in x_ticks:
+            parts.append(f'<text x="{left - 6}" y="{y + 4:.1f}" text-anchor="end">{label}</text>')
+        for value, label in zip(x_ticks, tick_labels(x_ticks)):
             x = self.x(value) / 10
             parts.append(f'<path d="M{x:.1f} {bottom}v4" stroke="{INK}"/>')
-            parts.append(f'<text x="{x:.1f}" y="{bottom + 16}" text-anchor="middle">{short_number(value)}</text>')
+            parts.append(f'<text x="{x:.1f}" y="{bottom + 16}" text-anchor="middle">{label}</text>')
         middle = TOP + self.plot_height / 2
         parts.append(f'<path d="M{left} {bottom}H{right}" stroke="{INK}"/>')
         parts.append(
@@ -142,8 +142,12 @@ def line_chart(series, *, x_range, x_label, y_label, y_range=None, width=410, he
         x_label, y_label: what the axes show.
         y_range: (low, high), or None: then round numbers around the data.
     """
-    drawn_points = [decimate(np.asarray(xs, float), np.asarray(ys, float)) for _, _, xs, ys in series]
-    values = [ys[np.isfinite(ys)] for _, ys in drawn_points]
+    drawn_points = []
+    for _, _, xs, ys in series:
+        xs, ys = np.asarray(xs, float), np.asarray(ys, float)
+        there = np.isfinite(ys)
+        drawn_points.append(decimate(xs[there], ys[there]))
+    values = [ys for _, ys in drawn_points]
     values = np.concatenate(values) if values else np.array([])
     if y_range is not None:
         y_ticks = nice_ticks(*y_range)
@@ -200,9 +204,9 @@ def density_chart(edges, real, fake, curve, *, colors, curve_label, curve_range=
         drawn.append(frame.line(*curve, colors[2], DASHES[2], y_range=span))
         legend.append((curve_label, colors[2], DASHES[2]))
         right, middle = width - frame.right, TOP + frame.plot_height / 2
-        for value in ticks:
+        for value, label in zip(ticks, tick_labels(ticks)):
             y = frame.y(value, span) / 10 + 4
-            axes += f'<text x="{right + 5}" y="{y:.1f}" fill="{colors[2]}">{short_number(value)}</text>'
+            axes += f'<text x="{right + 5}" y="{y:.1f}" fill="{colors[2]}">{label}</text>'
         axes += (
             f'<text x="{width - 6}" y="{middle:.0f}" text-anchor="middle" fill="{colors[2]}" '
             f'transform="rotate(90 {width - 10} {middle:.0f})">{escape(curve_label)}</text>'

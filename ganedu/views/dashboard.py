@@ -38,6 +38,7 @@ STYLE = """<style>
 .ganedu-dashboard .widget-readout { background: #fff; }
 .ganedu-dashboard .widget-image, .ganedu-dashboard img { image-rendering: pixelated; max-width: none; }
 .ganedu-dashboard svg { display: block; }
+.ganedu-dashboard svg + svg { margin-top: 8px; }
 .ganedu-status { font: 13px/1.4 system-ui, sans-serif; font-variant-numeric: tabular-nums; white-space: nowrap; }
 .ganedu-status b { display: inline-block; min-width: 64px; padding: 1px 10px; margin-right: 10px; border-radius: 10px;
   color: #fff; text-align: center; }
@@ -230,6 +231,8 @@ class Dashboard:
         now = time.perf_counter()
         if now >= self._due or self.trainer.state != self._shown_state:
             self._frame(now)
+        elif self._asked:
+            self._write_settings()  # says at once when a new setting is in force
         touched, self._touched = self._touched, False
         return touched
 
