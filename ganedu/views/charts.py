@@ -72,7 +72,8 @@ class Frame:
         return (self.height - BOTTOM) * 10 - share * self.plot_height * 10
 
     def line(self, xs, ys, color, dash="", width=1.8, y_range=None):
-        points = np.stack([self.x(xs), self.y(ys, y_range)], axis=1).round().astype(int).ravel().tolist()
+        points = np.stack([self.x(xs), self.y(ys, y_range)], axis=1)
+        points = points[np.isfinite(points).all(axis=1)].round().astype(int).ravel().tolist()
         pattern = f' stroke-dasharray="{" ".join(str(10 * int(d)) for d in dash.split())}"' if dash else ""
         return (
             f'<polyline points="{" ".join(map(str, points))}" fill="none" stroke="{color}" '
@@ -81,9 +82,9 @@ class Frame:
 
     def dots(self, points, color, size=4.5, opacity=0.55):
         """``points`` (N, 2) as round dots: one path, whose strokes of length 0 have round ends."""
-        xy = np.stack([self.x(points[:, 0]), self.y(points[:, 1])], axis=1).round().astype(int)
         low, high = self.x_range
-        xy = xy[(points[:, 0] >= low) & (points[:, 0] <= high)].tolist()
+        points = points[(points[:, 0] >= low) & (points[:, 0] <= high) & np.isfinite(points[:, 1])]
+        xy = np.stack([self.x(points[:, 0]), self.y(points[:, 1])], axis=1).round().astype(int).tolist()
         path = "".join(f"M{x} {y}h0" for x, y in xy)
         return (
             f'<path d="{path}" stroke="{color}" stroke-opacity="{opacity}" stroke-width="{10 * size:.0f}" '

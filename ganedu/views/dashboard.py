@@ -66,7 +66,7 @@ class Dashboard:
         lr: a dict of sliders by player.
         n_critic: a slider, or None where the game has no such number.
         frames: pictures drawn so far.
-        drawing_seconds: time spent drawing them while training ran.
+        drawing_seconds: time spent drawing and writing while training ran.
     """
 
     def __init__(self, trainer, rounds=None, *, picture=None, fps=5, budget=0.01):
@@ -74,7 +74,7 @@ class Dashboard:
         self.interval = 1 / real_number("fps", fps, above=0)
         self.budget = real_number("budget", budget, above=0, at_most=1)
         self.target = trainer.round + rounds if rounds else trainer.target
-        self.frames, self.drawing_seconds = 0, 0.0
+        self.frames, self.drawing_seconds, self._writing_seconds = 0, 0.0, 0.0
         self._draw_picture = (lambda: picture(trainer)) if picture else Samples(trainer).draw
         self._samples = None if picture else self._draw_picture.__self__
 
@@ -83,7 +83,7 @@ class Dashboard:
         self._began = time.perf_counter()
         self._paused_seconds = 0.0
         self._paused_since = None
-        self._drawn_round = self._drawn_log = -1
+        self._drawn_round = self._drawn_log = self._written_round = -1
         self._shown_state = None
         self._pressed = ""  # what was asked for and has not happened yet
         self._touched = False
@@ -220,13 +220,14 @@ class Dashboard:
     def begin(self):
         """To be called when a run starts."""
         self._began, self._paused_seconds, self._paused_since = time.perf_counter(), 0.0, None
-        self.frames, self.drawing_seconds = 0, 0.0
+        self.frames, self.drawing_seconds, self._writing_seconds = 0, 0.0, 0.0
 
     def update(self, *_):
         """To be called between rounds and, over and over, during a pause. True if somebody clicked since the last call.
 
         Draws what is due: texts at once when the state changes and else at ``fps``; pictures at ``fps`` as long as
-        they have taken no more than ``budget`` of the training time.
+        all drawing has taken no more than ``budget`` of the training time. Texts alone take a third of it at most, so
+        that pictures come even where sending is slow.
         """
         now = time.perf_counter()
         if now >= self._due or self.trainer.state != self._shown_state:
@@ -244,20 +245,20 @@ class Dashboard:
             else:
                 self._paused_seconds += now - self._paused_since
                 self._paused_since = None
-        if paused and self.trainer.state == self._shown_state and self.trainer.round == self._drawn_round:
-            self._write_settings()
-        else:
-            self._write_texts()
-        if self.trainer.round != self._drawn_round and (paused or self._affordable(now)):
+        allowance = math.inf if paused else self.budget * (now - self._began - self._paused_seconds)
+        if self.trainer.round != self._drawn_round and self.drawing_seconds <= allowance:
             self._draw()
+        drawn = time.perf_counter()
+        news = self.trainer.round != self._written_round and self._writing_seconds <= allowance / 3
+        if news or self.trainer.state != self._shown_state:
+            self._write_texts()
+        else:
+            self._write_settings()
         ended = time.perf_counter()
         if not paused:
+            self._writing_seconds += ended - drawn
             self.drawing_seconds += ended - now
         self._due = now + self.interval
-
-    def _affordable(self, now):
-        training = now - self._began - self._paused_seconds
-        return self.drawing_seconds <= self.budget * training
 
     def end(self, error=None):
         """To be called when a run has ended: shows the last state, and the error that ended it if there is one."""
@@ -270,14 +271,15 @@ class Dashboard:
     def _draw(self):
         self.frames += 1
         self._drawn_round = self.trainer.round
-        drawn = self._draw_picture()
-        if drawn is not None:
-            self._put_picture(drawn)
-        entries = len(self.trainer.history["round"])
-        now = time.perf_counter()
+        drawn, charts = self._draw_picture(), None
+        entries, now = len(self.trainer.history["round"]), time.perf_counter()
         if entries != self._drawn_log and (now >= self._charts_due or self.trainer.state != "running"):
             self._drawn_log, self._charts_due = entries, now + CHART_SECONDS
-            self.charts.value = self._chart_html()
+            charts = self._chart_html()
+        if drawn is not None:  # sent when all is ready: each message wakes the thread that sends it, which then
+            self._put_picture(drawn)  # wants Python's lock
+        if charts is not None:
+            self.charts.value = charts
 
     def _put_picture(self, drawn):
         if isinstance(drawn, bytes):
@@ -317,7 +319,7 @@ class Dashboard:
             if running:
                 self.target = max(trainer.target, trainer.round)
             self._shown_state = state
-            round_ = trainer.round
+            round_ = self._written_round = trainer.round
             speed = self._speed()
             parts = [f"round {round_:,} of {self.target:,}"]
             if speed:
