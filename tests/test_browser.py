@@ -24,7 +24,7 @@ from ganedu.views.live import train
 
 torch.manual_seed(0)
 trainer = Trainer(VanillaGAN(), digits(), seed=0)""",
-    "run = train(trainer, rounds=1500)",
+    "run = train(trainer, rounds=600)",
     "run.wait()",
 ]
 REPORT = """print("OPTIMISER", run.trainer.optimizers["G"].param_groups[0]["lr"])
@@ -141,14 +141,14 @@ def test_a_student_trains_live(tmp_path, screenshots, chromium):
         assert dashboard.state() == "running"
         page.screenshot(path=screenshots / "3-slower.png")
 
-        page.wait_for_selector(".jp-OutputArea img", timeout=300_000)
+        page.wait_for_selector(".jp-RenderedImage img", timeout=300_000)
         report = page.locator(".jp-Cell", has_text="OPTIMISER").locator(".jp-OutputArea-output")
         report.wait_for(timeout=60_000)
         words = report.inner_text().split()
         assert words[0] == "OPTIMISER" and float(words[1]) == pytest.approx(moved, rel=0.06)
         assert words[2:4] == ["ENDED", "done"] and words[4] == words[5]
         assert dashboard.state() == "done"
-        image = page.locator(".jp-OutputArea img").last
+        image = page.locator(".jp-RenderedImage img").last
         assert image.evaluate("image => image.naturalWidth") > 600
         page.locator(".ganedu-dashboard").scroll_into_view_if_needed()
         page.screenshot(path=screenshots / "4-done.png")

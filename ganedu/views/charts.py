@@ -10,6 +10,7 @@ import numpy as np
 
 INK, GRID = "#333333", "#DDDDDD"
 LEFT, RIGHT, TOP, BOTTOM = 56, 18, 24, 38  # margins in pixels; they never change, so that nothing jumps
+DOT = "dot"  # a legend's mark for a cloud of points
 DASHES = ("", "6 3", "2 2", "8 3 2 3")
 
 
@@ -118,8 +119,11 @@ class Frame:
         """The whole picture. ``legend``: (name, colour, dash) entries, set out in one row above the plot."""
         row, x = [], LEFT
         for name, color, dash in legend:
-            pattern = f' stroke-dasharray="{dash}"' if dash else ""
-            row.append(f'<path d="M{x} 11h22" stroke="{color}" stroke-width="2.5"{pattern}/>')
+            if dash == DOT:
+                row.append(f'<circle cx="{x + 16}" cy="11" r="4" fill="{color}"/>')
+            else:
+                pattern = f' stroke-dasharray="{dash}"' if dash else ""
+                row.append(f'<path d="M{x} 11h22" stroke="{color}" stroke-width="2.5"{pattern}/>')
             row.append(f'<text x="{x + 27}" y="15">{escape(name)}</text>')
             x += 27 + 7 * len(name) + 16
         clip = f"p{self.width}x{self.height}x{self.right}"
@@ -171,9 +175,9 @@ def line_chart(series, *, x_range, x_label, y_label, y_range=None, width=410, he
 def scatter_chart(real, fake, *, x_range, y_range, colors, width=400, height=400):
     """Two clouds of points, (N, 2) each: the real data below, the samples above."""
     frame = Frame(width, height, x_range, y_range)
-    ticks = [[t for t in nice_ticks(*r) if r[0] <= t <= r[1]] for r in (x_range, y_range)]
+    ticks = [[t for t in nice_ticks(*r, 7) if r[0] <= t <= r[1]] for r in (x_range, y_range)]
     drawn = frame.dots(real, colors[0]) + frame.dots(fake, colors[1])
-    legend = [("real", colors[0], "1 5"), ("fake", colors[1], "1 5")]
+    legend = [("real", colors[0], DOT), ("fake", colors[1], DOT)]
     title = f"Scatter chart: {len(real)} real and {len(fake)} generated points"
     return frame.svg(frame.axes("x₁", "x₂", *ticks), legend, drawn, title)
 

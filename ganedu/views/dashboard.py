@@ -36,6 +36,8 @@ STYLE = """<style>
   color: #333; }
 .ganedu-dashboard .widget-html-content { line-height: 1.35; font-size: 13px; }
 .ganedu-dashboard .widget-readout { background: #fff; }
+.ganedu-dashboard .jupyter-button { background: #e6e6e6; color: #222; }
+.ganedu-dashboard .jupyter-button:disabled { background: #f4f4f4; color: #777; opacity: 1; }
 .ganedu-dashboard .widget-image, .ganedu-dashboard img { image-rendering: pixelated; max-width: none; }
 .ganedu-dashboard svg { display: block; }
 .ganedu-dashboard svg + svg { margin-top: 8px; }
@@ -88,6 +90,7 @@ class Dashboard:
         self._pressed = ""  # what was asked for and has not happened yet
         self._touched = False
         self._asked = {}  # settings that were asked for and are not applied yet: {player or "n_critic": value}
+        self._seen = {}  # settings as they were last shown
         self._following = None  # the thread that moves a slider because the setting moved
         self._speeds = collections.deque(maxlen=16)  # (training seconds, round)
         self._error = None
@@ -363,14 +366,18 @@ class Dashboard:
         if reading.value != text:
             reading.value = text
         asked = self._asked.get(name)
-        if asked is not None and asked != present:
-            return  # on its way: the slider stands where the hand left it
-        self._asked.pop(name, None)
+        if asked is not None:
+            if asked == present:  # it is in force
+                del self._asked[name]
+                self._seen[name] = present
+            return  # the slider stands where the hand has left it
+        if present == self._seen.setdefault(name, present):
+            return
+        self._seen[name] = present  # code has changed it
         low, high = (10**slider.min, 10**slider.max) if hasattr(slider, "base") else (slider.min, slider.max)
-        if slider.value != present and low <= present <= high:
-            self._following = threading.get_ident()
-            slider.value = present
-            self._following = None
+        self._following = threading.get_ident()
+        slider.value = min(max(present, low), high)
+        self._following = None
 
     def _speed(self):
         """Rounds a second over the last frames, pauses not counted; 0 before anything was played."""

@@ -43,7 +43,7 @@ def show(figure, caption="", alt=""):
         TypeError: neither a figure nor bytes.
         ValueError: bytes that are no PNG.
     """
-    png = _as_png(figure)
+    png = as_png(figure)
     folder = os.environ.get("GANEDU_FIGURES")
     if folder:
         path = Path(folder) / f"{next(_numbers):02d}-figure.png"
@@ -59,7 +59,8 @@ def show(figure, caption="", alt=""):
             display({"text/markdown": f"*{caption}*", "text/plain": caption}, raw=True)
 
 
-def _as_png(figure):
+def as_png(figure):
+    """The bytes of a small PNG of a matplotlib ``Figure`` (a pyplot one is closed), or of a PNG. Errors as for ``show``."""
     if isinstance(figure, bytes):
         if not figure.startswith(b"\x89PNG\r\n\x1a\n"):
             raise ValueError(f"figure: got {len(figure)} bytes that are no PNG, wants a matplotlib figure or a PNG")

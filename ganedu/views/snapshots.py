@@ -1,41 +1,55 @@
-"""A slider that steps through pictures taken during training."""
+"""A slider through the stored moments of a run: ``browse(draw, steps)``."""
 
-from ganedu.views.figure import show
+import base64
+from html import escape
+
+from ganedu.views.drivers import choose_driver, keep_subshells
+from ganedu.views.figure import as_png, in_notebook, show
 
 
-def step_through(pictures, caption="", alt="", label="round"):
-    """Show pictures one at a time, with a slider to choose which.
-
-    Where widgets are not put out (``GANEDU_DRIVER=sync``, a script), the last picture alone is shown.
+def browse(draw, steps, *, label="round", start=None, caption="", alt=""):
+    """Show one picture a step, chosen with a slider; without a front end one picture stands still.
 
     Args:
-        pictures: a dict {what the slider says: the bytes of a PNG}, in order; at least one.
-        caption, alt: as in ``show``.
-        label: the slider's label.
+        draw: a function ``draw(step)`` that returns a matplotlib ``Figure`` or the bytes of a PNG.
+        steps: what may be chosen, in order; at least one.
+        label: what the slider is called.
+        start: the step shown first, one of ``steps``; the last unless given. It is the one that stands still.
+        caption, alt: as for ``show``.
 
     Returns:
-        the slider, an ipywidgets ``SelectionSlider``; None where none was put out.
+        the widget, with ``slider`` and ``picture`` as its parts; None where no front end listens (the ``sync`` driver,
+        a plain script).
 
     Raises:
-        ValueError: no picture.
+        ValueError: no step, or a start that is none of them.
     """
-    if not pictures:
-        raise ValueError("pictures: got an empty dict, wants at least one {label: PNG}")
-    from ganedu.views.drivers import choose_driver
-
-    if choose_driver() == "sync":
-        show(list(pictures.values())[-1], caption, alt)
+    steps = list(steps)
+    if not steps:
+        raise ValueError("steps: got none, wants at least one")
+    start = steps[-1] if start is None else start
+    if start not in steps:
+        raise ValueError(f"start: got {start!r}, wants one of the steps, {steps[0]!r} to {steps[-1]!r}")
+    if not in_notebook() or choose_driver() == "sync":
+        show(draw(start), caption, alt)
         return None
 
     import ipywidgets as widgets
     from IPython.display import display
 
-    names = [str(name) for name in pictures]
-    frames = dict(zip(names, pictures.values()))
-    slider = widgets.SelectionSlider(options=names, value=names[-1], description=label, continuous_update=True)
-    slider.layout.width = "420px"
-    image = widgets.Image(value=frames[names[-1]], format="png")
-    slider.observe(lambda change: setattr(image, "value", frames[change["new"]]), names="value")
-    below = widgets.HTML(value=f"<i>{caption}</i>" if caption else "")
-    display(widgets.VBox([slider, image, below]))
-    return slider
+    slider = widgets.SelectionSlider(
+        options=steps, value=start, description=label, layout=widgets.Layout(width="480px")
+    )
+    picture = widgets.HTML()
+
+    def put(step):
+        coded = base64.b64encode(as_png(draw(step))).decode()
+        picture.value = f'<img src="data:image/png;base64,{coded}" alt="{escape(alt or caption)}">'
+
+    put(start)
+    slider.observe(lambda change: put(change["new"]), names="value")
+    whole = widgets.VBox([slider, picture, widgets.HTML(f"<i>{escape(caption)}</i>")])
+    whole.slider, whole.picture = slider, picture
+    keep_subshells([slider, picture])
+    display(whole)
+    return whole
