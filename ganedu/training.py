@@ -10,15 +10,18 @@ Rules that keep a Step fast, and let it be captured and replayed as one CUDA gra
 import contextlib
 import copy
 import math
-import os
 import threading
 import time
-from pathlib import Path
 
 import torch
 
+from ganedu import checkpoints
 from ganedu.arguments import real_number, whole_number
+from ganedu.distributed import ALONE
+from ganedu.health import CHECK_EVERY, CudaMemory, Health, NonFiniteLoss, OutOfMemory, out_of_memory
 from ganedu.runtime import resolve_device
+
+__all__ = ["EMA", "NonFiniteLoss", "OutOfMemory", "Step", "Trainer", "evaluating", "frozen", "update"]
 
 
 def update(optimizer, loss):
@@ -112,10 +115,6 @@ class Step:
         return losses
 
 
-class NonFiniteLoss(FloatingPointError):
-    """A loss became NaN or infinite. Says the round, the player and the likely cause."""
-
-
 class Trainer:
     """Plays rounds of a game on data, lets hooks watch, and obeys pause, resume, stop and changed settings.
 
@@ -176,7 +175,9 @@ class Trainer:
         self.emas = {player: EMA(getattr(self.game, player), ema_decay) for player in self.game.averaged}
         if n_critic is not None:
             self.game.n_critic = whole_number("n_critic", n_critic)
-        self.step = Step(self.game, self.data, self.optimizers, self.emas, self.batch_size, self.generator)
+        self.plain_step = Step(self.game, self.data, self.optimizers, self.emas, self.batch_size, self.generator)
+        self.step = self.plain_step  # or the same, wrapped
+        self.workers = ALONE  # or several processes: see ganedu.distributed
 
         self.round, self.target, self.seconds = 0, 0, 0.0
         self.history = {"round": []}
@@ -289,7 +290,8 @@ class Trainer:
             the trainer itself.
 
         Raises:
-            NonFiniteLoss: a loss became NaN or infinite.
+            NonFiniteLoss: a loss or a weight became NaN or infinite; the last finite weights are put back.
+            OutOfMemory: a round does not fit into the CUDA device's memory; the message says which batch would.
         """
         rounds = whole_number("rounds", rounds)
         with self._changed:
@@ -300,16 +302,21 @@ class Trainer:
         self.target = self.round + rounds
         self.game.train()
         try:
+            health = Health(self)
             while self.round < self.target and self._may_go_on(between):
                 started = time.perf_counter()
-                losses = self.step()
+                losses = self._play()
                 self.round += 1
                 if self.round % self.log_every == 0 or self.round == self.target:
-                    self._log(losses)
+                    self._log(health.check(losses))
+                elif self.round % CHECK_EVERY == 0:
+                    health.check(losses)
                 self.seconds += time.perf_counter() - started
                 for hook, every in self._hooks:
                     if self.round % every == 0:
                         hook(self)
+            if health.checked != self.round:  # stopped between two looks
+                health.check(losses)
             self.state = "done" if self.round >= self.target else "stopped"
         except KeyboardInterrupt:
             self.state = "stopped"  # the weights are those of the last whole update
@@ -347,50 +354,22 @@ class Trainer:
                 between()
                 time.sleep(0.02)
 
+    def _play(self):
+        with contextlib.suppress(torch.OutOfMemoryError):
+            return self.step()
+        # out here the error is gone, and with its traceback the tensors that the failed round still held
+        raise OutOfMemory(out_of_memory(self, CudaMemory(self.device)))
+
     def _log(self, losses):
-        names = list(losses)
-        values = torch.stack([losses[name] for name in names]).tolist()  # the one wait for the device
-        for name, value in zip(names, values):
-            if not math.isfinite(value):
-                raise NonFiniteLoss(
-                    f"{name} is {value} at round {self.round} (checked every {self.log_every} rounds). "
-                    f"Likely cause: a learning rate that is too high "
-                    f"({', '.join(f'{p}: {self.lr(p):g}' for p in self.optimizers)}); "
-                    "or a logarithm or a division that meets 0 in the loss"
-                )
         self.history["round"].append(self.round)
-        for name, value in [*zip(names, values), *self.observe().items()]:
+        for name, value in [*losses.items(), *self.observe().items()]:
             self.history.setdefault(name, []).append(value)
 
     # --- saving -----------------------------------------------------------------------------------------------
 
     def save(self, path):
-        """Write a checkpoint: nets, optimisers, averages, random states, round and history. Returns the path.
-
-        The file is written aside and renamed, so that a checkpoint is whole or not there.
-        """
-        path = Path(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        state = {
-            "format": 1,
-            "model": type(self.game).__name__,
-            "game": self.game.state_dict(),
-            "optimizers": {player: o.state_dict() for player, o in self.optimizers.items()},
-            "emas": {player: (e.module.state_dict(), e.updates) for player, e in self.emas.items()},
-            "generator": self.generator.get_state(),
-            "torch_rng": torch.get_rng_state(),
-            "round": self.round,
-            "seconds": self.seconds,
-            "history": self.history,
-            "n_critic": getattr(self.game, "n_critic", None),
-        }
-        aside = path.with_name(path.name + ".part")
-        with open(aside, "wb") as file:
-            torch.save(state, file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(aside, path)
-        return path
+        """Write a checkpoint, whole or not at all: see ``checkpoints.save``. Returns the path."""
+        return checkpoints.save(self, path)
 
     def load(self, path):
         """Go on from a checkpoint that ``save`` wrote: the run reaches the weights of an unbroken one.
@@ -398,32 +377,5 @@ class Trainer:
         Raises:
             ValueError: the file is no checkpoint, or one of another model.
         """
-        path = Path(path)
-        wants = f"wants a checkpoint of this {type(self.game).__name__}"
-        try:
-            state = torch.load(path, map_location=self.device, weights_only=True)
-        except FileNotFoundError:
-            raise
-        except Exception as error:  # torch raises half a dozen kinds for a file that is not one of its own
-            raise ValueError(f"checkpoint: got {path}, which cannot be read ({error}), {wants}") from error
-        if not isinstance(state, dict) or state.get("format") != 1:
-            raise ValueError(f"checkpoint: got {path}, which no Trainer wrote, {wants}")
-        if state["model"] != type(self.game).__name__:
-            raise ValueError(f"checkpoint: got {path}, a {state['model']}, {wants}")
-        shapes = {name: tuple(value.shape) for name, value in self.game.state_dict().items()}
-        for name, value in state["game"].items():
-            if shapes.get(name) != tuple(value.shape):
-                found = f"{name} of shape {tuple(value.shape)}"
-                raise ValueError(f"checkpoint: got {path} with {found}, {wants} ({shapes.get(name, 'no such name')})")
-        self.game.load_state_dict(state["game"])
-        for player, optimizer in self.optimizers.items():
-            optimizer.load_state_dict(state["optimizers"][player])
-        for player, ema in self.emas.items():
-            weights, ema.updates = state["emas"][player]
-            ema.module.load_state_dict(weights)
-        self.generator.set_state(state["generator"].cpu())
-        torch.set_rng_state(state["torch_rng"].cpu())
-        self.round, self.seconds, self.history = state["round"], state["seconds"], state["history"]
-        if state["n_critic"] is not None:
-            self.game.n_critic = state["n_critic"]
+        checkpoints.load(self, path)
         return self

@@ -13,7 +13,7 @@ FLOORS = {
     0: ("arguments", "runtime", "losses", "regularizers", "divergences", "blocks", "data", "metrics"),
     1: ("gan",),
     2: ("models",),
-    3: ("training", "fast"),
+    3: ("training", "fast", "checkpoints", "distributed", "health", "publishing"),
     4: ("views", "checks", "__main__"),
 }
 FLOOR = {name: floor for floor, names in FLOORS.items() for name in names}
