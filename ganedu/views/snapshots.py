@@ -17,10 +17,6 @@ def browse(draw, steps, *, label="round", start=None, caption="", alt=""):
         start: the step shown first, one of ``steps``; the last unless given. It is the one that stands still.
         caption, alt: as for ``show``.
 
-    Returns:
-        the widget, with ``slider`` and ``picture`` as its parts; None where no front end listens (the ``sync`` driver,
-        a plain script).
-
     Raises:
         ValueError: no step, or a start that is none of them.
     """
@@ -32,7 +28,7 @@ def browse(draw, steps, *, label="round", start=None, caption="", alt=""):
         raise ValueError(f"start: got {start!r}, wants one of the steps, {steps[0]!r} to {steps[-1]!r}")
     if not in_notebook() or choose_driver() == "sync":
         show(draw(start), caption, alt)
-        return None
+        return
 
     import ipywidgets as widgets
     from IPython.display import display
@@ -48,8 +44,6 @@ def browse(draw, steps, *, label="round", start=None, caption="", alt=""):
 
     put(start)
     slider.observe(lambda change: put(change["new"]), names="value")
-    whole = widgets.VBox([slider, picture, widgets.HTML(f"<i>{escape(caption)}</i>")])
-    whole.slider, whole.picture = slider, picture
+    caption_below = widgets.HTML(f"<i>{escape(caption)}</i>")
     keep_subshells([slider, picture])
-    display(whole)
-    return whole
+    display(widgets.VBox([slider, picture, caption_below]))
