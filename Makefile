@@ -12,7 +12,7 @@ SYNC := GANEDU_DRIVER=sync
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help lab test test-quick lesson notebooks exercises lint clean
+.PHONY: help lab test test-quick lesson notebooks exercises claims lint clean
 
 help: ## List these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1|\2/' \
@@ -36,6 +36,10 @@ notebooks: $(VENV)/.dev ## Write the .ipynb beside every edited .py; N=04 (or N=
 
 exercises: $(VENV)/.dev ## Write exercises/ from solutions/
 	$(BIN)/python tools/exercises.py
+
+claims: $(VENV)/.dev ## Run LESSON=02 on six seeds and renew its table in docs/claims.md
+	@test -n "$(LESSON)" || { echo "LESSON: got nothing, wants the number of a lesson: make claims LESSON=02" >&2; exit 2; }
+	$(BIN)/python tools/claims.py $(LESSON)
 
 lint: $(VENV)/.dev ## Check style, and that generated files are in step
 	$(BIN)/ruff check .
