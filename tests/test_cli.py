@@ -1,6 +1,9 @@
 """The command `ganedu`: what it makes, and how it answers what it cannot do."""
 
 import csv
+import errno
+import os
+import signal
 import subprocess
 import sys
 
@@ -11,7 +14,9 @@ import torch
 from PIL import Image
 
 from ganedu import __main__ as cli
+from ganedu import checkpoints
 from ganedu.data import digits
+from ganedu.models.dcgan import DCGAN
 from ganedu.models.vanilla import VanillaGAN
 from ganedu.training import Trainer
 
@@ -46,17 +51,21 @@ def refused(capsys, *arguments):
 # --- help -----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("command", [[], ["lab"], ["lesson"], ["train"]])
+@pytest.mark.parametrize("command", [[], ["lab"], ["lesson"], ["train"], ["doctor"]])
 def test_help(capsys, command):
     with pytest.raises(SystemExit) as stop:
         cli.main([*command, "--help"])
     assert stop.value.code == 0
     printed = capsys.readouterr().out
     assert max(map(len, printed.splitlines())) <= 100
-    for word in {"lab": ["JupyterLab"], "lesson": ["--out", "build/lessons"], "train": ["--rounds", "3000"]}.get(
-        "".join(command), ["ganedu lab", "ganedu lesson 04", "ganedu train vanilla"]
-    ):
-        assert word in printed
+    words = {
+        "": ["ganedu lab", "ganedu lesson 04", "ganedu train vanilla", "ganedu doctor"],
+        "lab": ["JupyterLab"],
+        "lesson": ["--out", "build/lessons"],
+        "train": ["--steps N", "3000", "--resume", "--tensorboard", "torchrun"],
+        "doctor": ["lesson tier"],
+    }
+    assert [word for word in words["".join(command)] if word not in printed] == []
 
 
 def test_help_loads_no_heavy_package():
@@ -89,6 +98,13 @@ def test_runs_as_a_module():
         (["train", "vanilla", "--lr", "nan"], "--lr: got nan, wants a number"),
         (["train", "vanilla", "--seed", "-1"], "--seed: got -1, wants a whole number of at least 0"),
         (["train", "vanilla", "--round", "3"], "--round"),
+        (["train", "vanilla", "--steps", "-5"], "--steps/--rounds: got -5, wants a whole number of at least 1"),
+        (["train", "vanilla", "--checkpoint-every", "0"], "--checkpoint-every: got 0, wants a whole number"),
+        (["train", "vanilla", "--data", "ring"], "data: got 'ring', wants one of 'digits', 'fashion_mnist'"),
+        (["train", "vanilla", "--resume"], "resume: got runs/vanilla, which holds no run, wants the folder of one"),
+        (["train", "vanilla", "--resume", "--out", "gone"], "resume: got gone, which holds no run"),
+        (["train", "vanilla", "--out", "lessons/03_sound.ipynb"], "out: got lessons/03_sound.ipynb, where nothing"),
+        (["doctor", "now"], "got 'now', which `ganedu doctor` does not take"),
         (["lesson", "99"], "lesson: got '99', wants one of 03, 04"),
         (["lesson", "../4"], "lesson: got '../4', wants one of 03, 04"),
         (["lesson", "03", "--timeout", "0"], "--timeout: got 0"),
@@ -180,29 +196,164 @@ def test_train_writes_samples_losses_and_a_checkpoint(capsys, course):
     assert np.abs(sheet[:28, 60:88] / 127.5 - 1 - third).max() <= 1 / 127.5
 
 
-def test_train_interrupted_keeps_what_was_learned(capsys, course, monkeypatch):
-    play = Trainer.run
+def weights(path):
+    return checkpoints.read(path)["game"]
 
-    def interrupted(self, rounds, **more):
-        def stop(trainer):
-            raise KeyboardInterrupt
 
-        self.add_hook(stop, every=2)
-        return play(self, rounds, **more)
+def assert_same(a, b):
+    assert a.keys() == b.keys() and [name for name in a if not torch.equal(a[name], b[name])] == []
 
-    monkeypatch.setattr(Trainer, "run", interrupted)
-    assert cli.main("train vanilla --rounds 500 --batch-size 4 --device cpu --out made".split()) == 130
+
+@pytest.fixture
+def stop_at(monkeypatch):
+    """Stops runs after a round, as ``how`` says: "ctrl-c" or "kernel" (a KeyboardInterrupt)."""
+
+    def prepare(round, how="ctrl-c"):
+        play = Trainer.run
+
+        def stopped(self, rounds, **more):
+            def stop(trainer):
+                if trainer.round == round:
+                    if how == "kernel":
+                        raise KeyboardInterrupt
+                    signal.raise_signal(signal.SIGINT)
+
+            self.add_hook(stop)
+            return play(self, rounds, **more)
+
+        monkeypatch.setattr(Trainer, "run", stopped)
+
+    return prepare
+
+
+@pytest.mark.parametrize("how", ["ctrl-c", "kernel"])
+def test_train_interrupted_keeps_what_was_learned(capsys, course, stop_at, how):
+    stop_at(2, how)
+    assert cli.main("train vanilla --steps 500 --batch-size 4 --device cpu --out made".split()) == 130
     assert "stopped at round 2\n" in capsys.readouterr().err
     loaded = Trainer(VanillaGAN(), digits(), device="cpu").load(course / "made" / "checkpoint.pt")
     assert loaded.round == 2
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler  # as it was
+
+
+def test_train_resumed_reaches_the_weights_of_an_unbroken_run(capsys, course, stop_at, monkeypatch):
+    words = "train wgan_gp --data digits --steps 7 --batch-size 4 --seed 3 --device cpu --checkpoint-every 2"
+    assert cli.main([*words.split(), "--out", "unbroken"]) == 0
+    stop_at(5)
+    assert cli.main([*words.split(), "--out", "broken"]) == 130
+    monkeypatch.undo()
+    monkeypatch.chdir(course)
+    capsys.readouterr()
+    assert cli.main("train wgan_gp --resume --out broken --device cpu".split()) == 0  # settings as they were
+    assert "goes on from round 5\n2 rounds of 4 images" in capsys.readouterr().out
+    assert_same(weights(course / "broken" / "checkpoint.pt"), weights(course / "unbroken" / "checkpoint.pt"))
+    names = sorted(path.name for path in (course / "unbroken").iterdir())
+    assert names == [*(f"checkpoint-{n:08d}.pt" for n in (2, 4, 6)), "checkpoint.pt"] + [
+        "grids", "history.csv", "run.json", "samples.png"
+    ]  # fmt: skip
+    assert [path.name for path in sorted((course / "unbroken" / "grids").iterdir())] == [
+        f"{n:08d}.png" for n in (2, 4, 6, 7)
+    ]
+
+    (course / "broken" / "checkpoint.pt").unlink()  # killed in the last round: the newest that is there will do
+    assert cli.main("train wgan_gp --resume --out broken --device cpu".split()) == 0
+    assert_same(weights(course / "broken" / "checkpoint.pt"), weights(course / "unbroken" / "checkpoint.pt"))
+    assert cli.main("train wgan_gp --resume --out broken --device cpu".split()) == 0  # nothing left to do
+    assert "goes on from round 7\n0 rounds" in capsys.readouterr().out
+    assert cli.main("train wgan_gp --resume --steps 8 --out broken --device cpu".split()) == 0
+    assert checkpoints.read(course / "broken" / "checkpoint.pt")["round"] == 8
+
+    capsys.readouterr()
+    for more, sentence in {
+        "--batch-size 8": "batch-size: got 8, wants 4, that of the run which --resume goes on with",
+        "--seed 0": "seed: got 0, wants 3, that of the run",
+        "--data fashion_mnist": "data: got fashion_mnist, wants digits, that of the run",
+        "--steps 6": "steps: got 6, wants at least the 8 that were played already",
+    }.items():
+        assert sentence in refused(capsys, *f"train wgan_gp --resume --out broken --device cpu {more}".split())
+    assert "model: got vanilla, wants wgan_gp" in refused(capsys, *"train vanilla --resume --out broken".split())
+    (course / "broken" / "run.json").write_text("[]")
+    assert "run.json, which is damaged" in refused(capsys, *"train wgan_gp --resume --out broken".split())
+
+
+def test_a_run_is_never_written_over(capsys, course):
+    words = "train vanilla --steps 1 --batch-size 2 --device cpu".split()
+    assert cli.main(words) == cli.main(words) == 0
+    assert sorted(path.name for path in (course / "runs").iterdir()) == ["vanilla", "vanilla-2"]
+    first = (course / "runs" / "vanilla" / "checkpoint.pt").read_bytes()
+    capsys.readouterr()
+    assert "out: got runs/vanilla, which holds a run already" in refused(capsys, *words, "--out", "runs/vanilla")
+    assert cli.main("train vanilla --resume --steps 2 --device cpu".split()) == 0  # the newest
+    assert checkpoints.read(course / "runs" / "vanilla-2" / "checkpoint.pt")["round"] == 2
+    assert (course / "runs" / "vanilla" / "checkpoint.pt").read_bytes() == first
+
+
+def test_train_goes_on_where_the_disk_is_full(capsys, course, monkeypatch):
+    replace = os.replace
+
+    def full(aside, path):
+        if "0000000" in str(path):  # checkpoints and grids of the way
+            raise OSError(errno.ENOSPC, "No space left on device")
+        replace(aside, path)
+
+    monkeypatch.setattr(os, "replace", full)
+    words = "train vanilla --steps 5 --batch-size 2 --device cpu --checkpoint-every 2 --out made"
+    assert cli.main(words.split()) == 1  # the last grid cannot be written either
+    said = capsys.readouterr().err
+    assert said.count("could not be written to made/checkpoint-00000002.pt (No space left on device)") == 1
+    assert said.count("samples and losses of round 2 could not be written") == 1
+    assert "round 4" not in said  # once for each cause
 
 
 def test_train_that_diverges_says_so(capsys, course, monkeypatch):
     sound = VanillaGAN.g_loss
     monkeypatch.setattr(VanillaGAN, "g_loss", lambda self, x, z: sound(self, x, z) * float("nan"))
     assert cli.main("train vanilla --rounds 1 --batch-size 4 --device cpu --out made".split()) == 1
-    assert "g_loss is nan at round 1" in capsys.readouterr().err
+    assert "g_loss is nan at round 1, player G" in capsys.readouterr().err
     assert not (course / "made" / "checkpoint.pt").exists()
+
+
+def test_train_that_diverges_later_keeps_the_last_finite_weights(capsys, course, monkeypatch):
+    sound = VanillaGAN.g_loss
+
+    def fails(self, x, z):
+        factor = self.G[0].bias.detach()[0] * 0 + 1
+        if self.G[1].num_batches_tracked > 12:  # two a round
+            factor = factor / 0
+        return sound(self, x, z) * factor
+
+    monkeypatch.setattr(VanillaGAN, "g_loss", fails)
+    assert cli.main("train vanilla --steps 30 --batch-size 4 --device cpu --out made".split()) == 1
+    said = capsys.readouterr().err
+    assert "g_loss is inf at round 7, player G, term `factor = factor / 0`" in said and "a division by 0" in said
+    state = checkpoints.read(course / "made" / "checkpoint.pt")
+    assert state["round"] == 6 and all(torch.isfinite(w).all() for w in state["game"].values())
+
+
+def test_tensorboard_shows_the_history(course):
+    assert cli.main("train vanilla --steps 3 --batch-size 4 --device cpu --tensorboard --out made".split()) == 0
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(course / "made" / "tensorboard")).Reload()
+    with open(course / "made" / "history.csv", newline="") as file:
+        (row,) = csv.DictReader(file)
+    for name in ("d_loss", "g_loss", "d_real", "d_fake"):
+        (event, *_) = events.Scalars(name)
+        assert event.step == 3 and event.value == pytest.approx(float(row[name]), rel=1e-6)
+    assert [event.step for event in events.Images("samples")] == [3]
+
+
+def test_without_tensorboard_one_sentence_says_so(capsys, course, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    said = refused(capsys, *"train vanilla --tensorboard --out made".split())
+    assert "--tensorboard wants the package tensorboard, which is not installed" in said
+    assert not (course / "made").exists()
+
+
+def test_a_model_is_made_to_fit_the_data():
+    game = cli.make_to_fit(DCGAN, (3, 32, 32))
+    assert game.generate(game.sample_z(2)).shape == (2, 3, 32, 32)
+    assert isinstance(cli.make_to_fit(VanillaGAN, (1, 28, 28)), VanillaGAN)
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -228,3 +379,30 @@ def test_streams_are_joined_as_a_terminal_shows_them():
     ]
     joined = cli.join_streams([*outputs, picture, stream("stderr", "a\r\nb\rc")])
     assert [output.get("text") for output in joined] == ["one\ntwo\n", "20%\n", None, "a\nc"]
+
+
+# --- doctor ---------------------------------------------------------------------------------------------------
+
+
+def test_doctor_says_what_is_there(capsys, monkeypatch):
+    monkeypatch.setenv("GANEDU_TIER", "gpu")
+    assert cli.main(["doctor"]) == 0
+    facts = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines() if line[0] != " ")
+    assert facts["torch"] == torch.__version__
+    assert facts["Python"].startswith(".".join(map(str, sys.version_info[:3])))
+    assert facts["threads"].startswith(f"{torch.get_num_threads()} of ")
+    assert facts["lesson"] == "tier     gpu (GANEDU_TIER=gpu): runs of the papers' size"
+    if not torch.cuda.is_available():
+        assert facts["CUDA"] == "no device found"
+    import ipywidgets
+
+    assert facts["ipywidgets"] == ipywidgets.__version__
+    monkeypatch.delenv("GANEDU_TIER")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert cli.main(["doctor"]) == 0
+    assert "cpu (by the hardware): at most 90 s" in capsys.readouterr().out
+
+
+def test_doctor_names_a_tier_that_is_none(capsys, monkeypatch):
+    monkeypatch.setenv("GANEDU_TIER", "laptop")
+    assert "GANEDU_TIER: got 'laptop', wants one of 'cpu', 'gpu'" in refused(capsys, "doctor")
