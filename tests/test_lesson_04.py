@@ -1,0 +1,84 @@
+"""Lesson 04's own classes are the library's twin: equal parameters, samples and losses; its loop plays the Step's round."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from lesson_definitions import load_definitions
+
+from ganedu.data import digits
+from ganedu.models import vanilla
+from ganedu.training import EMA, Step
+
+LESSON = Path(__file__).resolve().parent.parent / "lessons" / "04_vanilla_gan.py"
+
+
+@pytest.fixture(scope="module")
+def lesson():
+    return load_definitions(LESSON)
+
+
+@pytest.fixture
+def pair(lesson):
+    """The lesson's game and the library's, built from one seed."""
+    torch.manual_seed(0)
+    own = lesson["VanillaGAN"](lesson["Generator"](), lesson["Discriminator"](), z_dim=64)
+    torch.manual_seed(0)
+    return own, vanilla.VanillaGAN(z_dim=64)
+
+
+def test_parameters_are_equal(pair):
+    own, twin = (game.state_dict() for game in pair)
+    assert list(own) == list(twin)
+    assert all(torch.equal(own[name], twin[name]) for name in own)
+    # counted by hand: 64*256+256 + 2*256 + 256*512+512 + 2*512 + 512*784+784, and 784*512+512 + 512*256+256 + 256+1
+    assert sum(p.numel() for p in pair[0].G.parameters()) == 551_952
+    assert sum(p.numel() for p in pair[0].D.parameters()) == 533_505
+
+
+def test_samples_losses_and_observations_are_equal(pair):
+    x, z = digits().sample(16, torch.Generator().manual_seed(1)), torch.randn(16, 64)
+    own, twin = pair
+    assert torch.equal(own.generate(z), twin.generate(z))
+    assert torch.equal(own.d_loss(x, z), twin.d_loss(x, z))
+    assert torch.equal(own.g_loss(x, z), twin.g_loss(x, z))
+    assert own.observe(x, z) == twin.observe(x, z)
+
+
+def test_losses_are_the_cross_entropies_that_the_lesson_says(pair):
+    x, z = digits().sample(16, torch.Generator().manual_seed(1)), torch.randn(16, 64)
+    game = pair[0].eval()  # batch norm's statistics stand still, so both computations see the same fakes
+    real, fake = game.D(x).double(), game.D(game.G(z)).double()
+    cross_entropy = torch.nn.functional.binary_cross_entropy
+    ones, zeros = torch.ones_like(real), torch.zeros_like(real)
+    want_d = cross_entropy(real.sigmoid(), ones) + cross_entropy(fake.sigmoid(), zeros)
+    assert game.d_loss(x, z).item() == pytest.approx(want_d.item(), rel=1e-5)
+    assert game.g_loss(x, z).item() == pytest.approx(cross_entropy(fake.sigmoid(), ones).item(), rel=1e-5)
+
+
+def test_the_loop_by_hand_plays_the_rounds_of_the_step(lesson, pair):
+    own, twin = pair
+    data = digits()
+    torch.manual_seed(7)
+    by_hand = lesson["play_rounds"](own, data, rounds=5)
+    torch.manual_seed(7)
+    # the plain Adam of the lesson: behind batch norm a bias has no gradient but rounding, which Adam blows up to full size
+    optimizers = {p: torch.optim.Adam(getattr(twin, p).parameters(), lr=1e-3, betas=(0.5, 0.999)) for p in twin.players}
+    step = Step(twin, data, optimizers, {"G": EMA(twin.G)}, batch_size=64, generator=None)
+    for _ in range(5):
+        losses = step()
+    assert by_hand == (losses["d_loss"].item(), losses["g_loss"].item())
+    assert all(torch.equal(p, q) for p, q in zip(own.parameters(), twin.parameters()))
+
+
+def test_without_batch_norm_takes_out_nothing_else(lesson):
+    plain = lesson["without_batch_norm"](lesson["Generator"]())
+    assert [type(layer).__name__ for layer in plain] == [
+        "Linear",
+        "ReLU",
+        "Linear",
+        "ReLU",
+        "Linear",
+        "Tanh",
+        "Unflatten",
+    ]
