@@ -84,7 +84,8 @@ class Health:
         return torch.stack([_largest(_parameters(optimizer)) for optimizer in self.trainer.optimizers.values()])
 
     def check(self, losses):
-        """The losses as floats, once they and all weights are found finite; then they are the state to come back to.
+        """The losses as floats, once they and all weights are found finite. Every ``CHECK_EVERY`` rounds or so, the state
+        found sound is kept, to come back to.
 
         Raises:
             NonFiniteLoss: they are not. The trainer has its last finite weights back.
@@ -96,7 +97,7 @@ class Health:
             if not math.isfinite(value):
                 raise NonFiniteLoss(self._find(name, value))
         self.checked = self.trainer.round
-        if self.checked - self.snapshot.round >= CHECK_EVERY:  # looks may follow each other closely
+        if self.checked - self.snapshot.round >= CHECK_EVERY:  # a copy costs more than a look
             self.snapshot.take()
         return {name: values[name] for name in losses}
 
@@ -258,7 +259,11 @@ class CudaMemory:
         return torch.cuda.memory_allocated(self.device)
 
     def free(self):
-        return torch.cuda.mem_get_info(self.device)[0]
+        free, total = torch.cuda.mem_get_info(self.device)
+        if hasattr(torch.cuda, "get_per_process_memory_fraction"):  # torch 2.8 and later
+            share = total * torch.cuda.get_per_process_memory_fraction(self.device)
+            free = min(free, int(share) - torch.cuda.memory_reserved(self.device))
+        return free
 
 
 def out_of_memory(trainer, memory):

@@ -7,6 +7,8 @@ import os
 import random
 import re
 import signal
+import subprocess
+import sys
 import threading
 import warnings
 from pathlib import Path
@@ -611,3 +613,61 @@ def test_the_published_file_is_plain_safetensors(tmp_path):
     trainer = restless()
     weights = safetensors.torch.load_file(publish(trainer, tmp_path / "plain.safetensors"))
     assert weights.keys() == trainer.game.state_dict().keys()
+
+
+# --- on CUDA ------------------------------------------------------------------------------------------------------------
+
+RESUME_ON_CUDA = """
+import sys, torch
+from ganedu.data import digits
+from ganedu.models.wgan_gp import WGANGP
+from ganedu.training import Trainer
+torch.use_deterministic_algorithms(True)
+torch.backends.cudnn.benchmark = False
+def trainer(seed):
+    torch.manual_seed(seed)
+    return Trainer(WGANGP(), digits(), batch_size=32, seed=seed, device="cuda")
+unbroken = trainer(0).run(20)
+unbroken.save(sys.argv[1])
+unbroken.run(20)
+resumed = trainer(1).load(sys.argv[1]).run(20)
+pairs = zip(unbroken.game.state_dict().items(), resumed.game.state_dict().values())
+print([name for (name, a), b in pairs if not torch.equal(a, b)])
+"""
+
+MEMORY_OF_CUDA = """
+import re, torch
+from ganedu.data import digits
+from ganedu.models.dcgan import DCGAN
+from ganedu.training import OutOfMemory, Trainer
+total = torch.cuda.get_device_properties(0).total_memory
+torch.cuda.set_per_process_memory_fraction(min(1.0, 2 * 2**30 / total))
+def trainer(n):
+    torch.manual_seed(0)
+    return Trainer(DCGAN(), digits(), batch_size=n, seed=0, device="cuda")
+try:
+    trainer(200_000).run(2)
+except OutOfMemory as error:
+    print(error)
+    trainer(int(re.search(r"at most about (\\d+)", str(error))[1])).run(2)
+    print("fits")
+"""
+
+
+def on_cuda(script, *arguments):
+    environment = {**os.environ, "CUBLAS_WORKSPACE_CONFIG": ":4096:8"}  # cuBLAS asks for it in deterministic mode
+    command = [sys.executable, "-c", script, *map(str, arguments)]
+    result = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
+@pytest.mark.gpu
+def test_going_on_is_exact_on_cuda_with_deterministic_algorithms(tmp_path):
+    assert on_cuda(RESUME_ON_CUDA, tmp_path / "twenty.pt").strip() == "[]"
+
+
+@pytest.mark.gpu
+def test_the_batch_that_is_proposed_fits_on_cuda():
+    said = on_cuda(MEMORY_OF_CUDA)
+    assert said.startswith("batch_size: got 200000, which takes more memory than cuda") and said.endswith("fits\n")

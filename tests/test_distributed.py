@@ -104,7 +104,7 @@ def state_of(trainer):
     return state | {f"ema.{name}": value for name, value in trainer.G_ema.state_dict().items()}
 
 
-def in_processes(folder, function, *arguments, size=SIZE):
+def in_processes(folder, function, *arguments, size=SIZE, timeout=30):
     """Run ``function(workers, *arguments)`` in ``size`` processes; what they return, by rank. None where one died."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -112,7 +112,7 @@ def in_processes(folder, function, *arguments, size=SIZE):
     start = multiprocessing.get_context("forkserver")
     start.set_forkserver_preload(["pytest", "torch._dynamo", "ganedu.training", "ganedu.models", "ganedu.publishing"])
     processes = [
-        start.Process(target=one_process, args=(rank, size, port, str(folder), function, arguments))
+        start.Process(target=one_process, args=(rank, size, port, str(folder), function, arguments, timeout))
         for rank in range(size)
     ]
     for process in processes:
@@ -127,15 +127,14 @@ def in_processes(folder, function, *arguments, size=SIZE):
     return [torch.load(path, weights_only=True) if path.exists() else None for path in paths]
 
 
-def one_process(rank, size, port, folder, function, arguments):
+def one_process(rank, size, port, folder, function, arguments, timeout):
     torch.set_num_threads(1)
     os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
     os.environ |= {"RANK": str(rank), "WORLD_SIZE": str(size), "LOCAL_RANK": str(rank)}
-    workers = join("cpu", timeout=30)
+    workers = join("cpu", timeout=timeout)
     assert (workers.rank, workers.size) == (rank, size)
     result = function(workers, *arguments)
     torch.save(result, Path(folder) / f"result-{rank}.pt")
-    distributed.leave()
 
 
 # --- one update -----------------------------------------------------------------------------------------------------
@@ -280,6 +279,21 @@ def test_a_lost_process_ends_the_run_of_the_others(tmp_path):
     assert results[0]["round"] == 7 and results[0]["seconds"] < 45
     assert results[0]["said"].startswith("another process of this run is gone or did not answer in time (")
     assert results[0]["said"].endswith("start the same command again with --resume") and "\n" not in results[0]["said"]
+
+
+def lag(workers):
+    trainer = ring_trainer(workers)
+    if workers.rank == 1:
+        trainer.add_hook(lambda t: time.sleep(7), every=7)
+    try:
+        trainer.run(20)
+    except WorkerLost as lost:
+        return {"said": str(lost), "round": trainer.round}
+
+
+def test_a_process_that_does_not_answer_is_not_waited_for_for_ever(tmp_path):
+    results = in_processes(tmp_path, lag, timeout=3)
+    assert results[0]["round"] == 7 and "did not answer in time" in results[0]["said"]
 
 
 def test_a_batch_that_cannot_be_shared():
