@@ -168,7 +168,7 @@ class ClaimFailed(CheckFailed):
 
 
 def claim(what, value, *, at_least=None, at_most=None):
-    """Check a lesson's claim, print it as one line, and return the value as a float.
+    """Check a lesson's claim and print it as one line.
 
     With the environment variable ``GANEDU_CLAIMS`` set to a file, the claim is also appended there as a line of JSON
     ({"claim", "value", "at_least", "at_most"}), before it is checked: so ``make claims`` gathers several seeds.
@@ -194,4 +194,3 @@ def claim(what, value, *, at_least=None, at_most=None):
     if not holds:
         raise ClaimFailed(f"{what}: measured {value:.4g}, the claim is {threshold}")
     print(f"✓ {what}: {value:.4g} ({threshold})")
-    return value

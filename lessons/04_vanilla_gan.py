@@ -104,13 +104,13 @@ recipe_02.run(150)
 x_02 = recipe_02.sample(2000)
 show(
     image_grid(x_02[:32]),
-    "32 different latents, lesson 02's recipe, 150 rounds: nearly one picture, again and again.",
-    "A grid of 32 generated images that look almost the same: one blurred digit.",
+    "32 different latents after 150 rounds of lesson 02's recipe: blurred blots, nearly all read as one digit.",
+    "A grid of 32 generated images: grey, blurred blots that look much alike.",
 )
 print(f"share of the most frequent digit: {digit_shares(x_02).max():.2f} (0.10 in the data)")
 
 # %% [markdown]
-# G has **collapsed**: whatever the latent, it forges the same note. By the end of this lesson you know one cause, and
+# G has **collapsed**: whatever the latent, it forges much the same note. By the end of this lesson you know one cause, and
 # the same two networks with one more kind of layer write all ten digits.
 
 # %% [markdown]
@@ -264,7 +264,8 @@ snapshots = {}  # 2,000 samples each; the first 64 latents are the same througho
 
 
 def take_snapshot(trainer):
-    snapshots[trainer.round] = trainer.sample(2000).cpu()
+    if trainer.round <= 3600 or trainer.round == ROUNDS:
+        snapshots[trainer.round] = trainer.sample(2000).cpu()
 
 
 trainer.add_hook(take_snapshot, every=200)
@@ -331,7 +332,8 @@ norms = {}
 for name, loss in {"saturating": g_minimax, "non-saturating": g_nonsaturating}.items():
     gradients = torch.autograd.grad(loss(fresh.D(fresh.G(z))), list(fresh.G.parameters()))
     norms[name] = torch.cat([g.flatten() for g in gradients]).norm().item()
-print(f"D(G(z)) is {fresh.D(fresh.G(z)).sigmoid().mean():.4f} on average; norm of the gradient in G's weights:", norms)
+print(f"D(G(z)) is {fresh.D(fresh.G(z)).sigmoid().mean():.4f} on average. Norm of the gradient in G's weights:")
+print(f"saturating {norms['saturating']:.4f}, non-saturating {norms['non-saturating']:.4f}")
 
 # %% [markdown]
 # The saturating gradient is smaller a thousand times and more. Does G stand still, then? **Predict** for each of four
@@ -387,8 +389,8 @@ ablation = {"with batch norm": snapshots[1200], "without": plain.run(1200).sampl
 fid_ablation = {name: fid_digits(x_real, x).value for name, x in ablation.items()}
 show(
     image_grid({f"{name}: FID-d {fid_ablation[name]:.0f}": x[:32] for name, x in ablation.items()}),
-    "Round 1,200 of the same game. Without batch norm many latents still give the same shape.",
-    "Two grids of 32 generated images at round 1,200; without batch norm they are fewer shapes, and blurred.",
+    "Round 1,200 of the same game. Without batch norm the samples are more blurred, and more of them look alike.",
+    "Two grids of 32 generated images at round 1,200; those without batch norm are more blurred.",
 )
 
 # %% [markdown]
