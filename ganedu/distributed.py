@@ -140,6 +140,7 @@ def parallel(trainer, workers):
     trainer.workers = workers
     if workers.size == 1:
         return trainer
+    trainer.step = trainer.plain_step  # what processes tell each other is not captured
     trainer.plain_step.batch_size = trainer.batch_size // workers.size
     for module in [trainer.game, *(ema.module for ema in trainer.emas.values())]:
         workers.hand_out([*(p.data for p in module.parameters()), *module.buffers()])

@@ -22,6 +22,7 @@ class Game(nn.Module):
         z_dim: size of the latent vector
         lr: Adam's learning rate, a float for all players or a dict by player
         betas: Adam's betas
+        round: rounds played before the present one; the trainer keeps it
     """
 
     players: tuple[str, ...] = ()
@@ -29,10 +30,18 @@ class Game(nn.Module):
     z_dim = 64
     lr: float | dict[str, float] = 2e-4
     betas = (0.5, 0.999)
+    round = 0
 
     def turns(self, player):
         """How many updates ``player`` makes in one round."""
         return 1
+
+    def variant(self):
+        """What kind of round the present one is, where not all compute the same: any value that a dict takes as a key.
+
+        A game that regularises every 16th round returns ``self.round % 16 == 0``: each kind is captured on its own.
+        """
+        return None
 
     def loss(self, player, x, z):
         """The scalar that ``player`` minimises on a real batch ``x`` and latents ``z``."""

@@ -166,6 +166,7 @@ class Health:
         game.loss = watched_loss
         try:
             for _ in range(rounds):
+                game.round = trainer.round
                 trainer.plain_step()
                 trainer.round += 1
         except _Found as found:

@@ -16,6 +16,7 @@ import time
 import torch
 
 from ganedu import checkpoints
+from ganedu import fast as engine
 from ganedu.arguments import real_number, whole_number
 from ganedu.distributed import ALONE
 from ganedu.health import CHECK_EVERY, CudaMemory, Health, NonFiniteLoss, OutOfMemory, out_of_memory
@@ -75,21 +76,37 @@ class EMA:
         self.decay = real_number("ema_decay", decay, at_least=0, below=1)
         self.source = module
         self.module = copy.deepcopy(module).eval().requires_grad_(False)
-        self.updates = 0
         averaged = [*self.module.parameters(), *self.module.buffers()]
         current = [*module.parameters(), *module.buffers()]
         pairs = list(zip(averaged, current))
         self._floats = [(a, c) for a, c in pairs if a.is_floating_point()]
         self._others = [(a, c) for a, c in pairs if not a.is_floating_point()]  # batch norm's counters
+        device = averaged[0].device if averaged else "cpu"
+        self._updates = torch.zeros((), dtype=torch.float64, device=device)  # a replayed round counts there as well
+
+    @property
+    def updates(self):
+        """How many updates the average has seen."""
+        return int(self._updates)
+
+    @updates.setter
+    def updates(self, n):
+        self._updates.fill_(n)
 
     @torch.no_grad()
     def update(self):
         """Move the average towards the module's present weights."""
-        weight = 1 - min(self.decay, (1 + self.updates) / (10 + self.updates))
-        torch._foreach_lerp_([a for a, _ in self._floats], [c for _, c in self._floats], weight)
+        averaged, current = [a for a, _ in self._floats], [c for _, c in self._floats]
+        t = self._updates
+        if t.is_cuda:  # the weight is not known here, only on the device
+            way = torch._foreach_sub(current, averaged)
+            torch._foreach_mul_(way, (1 - ((1 + t) / (10 + t)).clamp(max=self.decay)).float())
+            torch._foreach_add_(averaged, way)
+        else:
+            torch._foreach_lerp_(averaged, current, 1 - min(self.decay, float((1 + t) / (10 + t))))
         for average, current in self._others:
             average.copy_(current)
-        self.updates += 1
+        self._updates += 1
 
 
 class Step:
@@ -129,6 +146,7 @@ class Trainer:
         seed: of the generator that draws batches and latents. Unless given it is drawn from torch's global
             generator, so that one ``seed_all(0)`` at the top of a notebook fixes the whole run.
         log_every: rounds between two entries of ``history``.
+        fast: on CUDA a round is played as one launch (see ``ganedu.fast``); ``False`` plays it one kernel at a time.
 
     Attributes:
         round: rounds played so far.
@@ -153,9 +171,12 @@ class Trainer:
         device=None,
         seed=None,
         log_every=25,
+        fast=None,
     ):
         self.batch_size = whole_number("batch_size", batch_size)
         self.log_every = whole_number("log_every", log_every)
+        if fast not in (None, True, False):
+            raise TypeError(f"fast: got {fast!r}, wants False, or None for what the device can do")
         self.device = resolve_device(device)
         if seed is None:
             seed = int(torch.randint(2**31, ()))
@@ -176,7 +197,7 @@ class Trainer:
         if n_critic is not None:
             self.game.n_critic = whole_number("n_critic", n_critic)
         self.plain_step = Step(self.game, self.data, self.optimizers, self.emas, self.batch_size, self.generator)
-        self.step = self.plain_step  # or the same, wrapped
+        self.step = self.plain_step if fast is False else engine.fast(self.plain_step)
         self.workers = ALONE  # or several processes: see ganedu.distributed
 
         self.round, self.target, self.seconds = 0, 0, 0.0
@@ -355,6 +376,7 @@ class Trainer:
                 time.sleep(0.02)
 
     def _play(self):
+        self.game.round = self.round
         with contextlib.suppress(torch.OutOfMemoryError):
             return self.step()
         # out here the error is gone, and with its traceback the tensors that the failed round still held
