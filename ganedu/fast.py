@@ -11,7 +11,6 @@ away.
 """
 
 import contextlib
-import copy
 import random
 import threading
 import time
@@ -21,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-__all__ = ["CapturedStep", "cast_outputs", "fast", "quickest_precision", "quickest_threads", "threads"]
+__all__ = ["CapturedStep", "fast", "lower", "quickest_precision", "quickest_threads", "threads"]
 
 WARM_UP = 3  # plain rounds before a capture: they make the optimisers' moments and let cuBLAS and cuDNN choose
 MOST_GRAPHS = 4  # kept at a time: a slider that runs through n_critic must not fill the memory
@@ -193,3 +192,96 @@ def _waits_for_the_device():
             yield found
         finally:
             torch.cuda.set_sync_debug_mode(before)
+
+
+# --- the CPU ---------------------------------------------------------------------------------------------------
+
+CLEARLY = 1.2  # a change has to be quicker by this factor: what hardly differs stays as it was
+_measured = {}  # (question, net, batch size) -> answer, once per process
+
+
+def quickest_threads(rehearse, net):
+    """How many threads to train with: all that torch would use, or one where that is clearly quicker.
+
+    It is where another program keeps a core busy: threads that wait for each other at every layer then take ten times as long
+    as one. And it is for very small nets.
+
+    Args:
+        rehearse: makes a step on a copy of the game, ``rehearse(precision=torch.float32)``.
+        net: whatever tells this net and batch size from others; measured once a process.
+    """
+    most = torch.get_num_threads()
+    if most == 1:
+        return 1
+
+    def measure():
+        step = rehearse()
+        with threads(1):
+            one = _seconds(step)
+        return 1 if one * CLEARLY < _seconds(step) else most
+
+    return _once(("threads", most, net), measure)
+
+
+def quickest_precision(rehearse, net):
+    """``torch.bfloat16`` where a round is clearly quicker so than in ``torch.float32``, which it is on few processors."""
+
+    def measure():
+        full, lowered = _seconds(rehearse()), _seconds(rehearse(precision=torch.bfloat16))
+        return torch.bfloat16 if lowered * CLEARLY < full else torch.float32
+
+    return _once(("precision", torch.get_num_threads(), net), measure)
+
+
+@contextlib.contextmanager
+def threads(n):
+    """Within this block torch computes with ``n`` threads."""
+    before = torch.get_num_threads()
+    if n != before:
+        torch.set_num_threads(n)
+    try:
+        yield
+    finally:
+        if n != before:
+            torch.set_num_threads(before)
+
+
+def lower(game, precision):
+    """Prepare the players of ``game`` for a step of that precision; to be called before optimisers are made.
+
+    Convolutions keep their channels last, which suits 16-bit units. The nets alone compute in 16 bits: what they put out, and
+    with it the loss, has 32 again, and so have weights, averages and optimisers.
+    """
+    if precision == torch.float32:
+        return
+    for player in game.players:
+        net = getattr(game, player)
+        net.to(memory_format=torch.channels_last)
+        net.register_forward_hook(_in_32_bits)
+
+
+def _in_32_bits(net, inputs, output):
+    return output.float() if isinstance(output, torch.Tensor) else output
+
+
+def _seconds(step, enough=0.15, most=5):
+    """Seconds that a round takes, the best of a few; about ``enough`` are spent on it, and at least one round."""
+    times, began = [], time.perf_counter()
+    while len(times) < most and (not times or time.perf_counter() - began < enough):
+        started = time.perf_counter()
+        step()
+        times.append(time.perf_counter() - started)
+    return min(times)
+
+
+def _once(key, measure):
+    """The answer to ``key``: measured the first time, without a trace in any random state."""
+    if key not in _measured:
+        python, numpy = random.getstate(), np.random.get_state()
+        with torch.random.fork_rng(devices=[]):
+            try:
+                _measured[key] = measure()
+            finally:
+                random.setstate(python)
+                np.random.set_state(numpy)
+    return _measured[key]

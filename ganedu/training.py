@@ -12,6 +12,7 @@ import copy
 import math
 import threading
 import time
+import types
 
 import torch
 
@@ -23,6 +24,8 @@ from ganedu.health import CHECK_EVERY, CudaMemory, Health, NonFiniteLoss, OutOfM
 from ganedu.runtime import resolve_device
 
 __all__ = ["EMA", "NonFiniteLoss", "OutOfMemory", "Step", "Trainer", "evaluating", "frozen", "update"]
+
+TUNED_FROM = 200  # rounds: a shorter run is over before measuring has paid
 
 
 def update(optimizer, loss):
@@ -112,10 +115,11 @@ class EMA:
 class Step:
     """One round of the game. Calling it plays the round and returns each player's last loss as a tensor."""
 
-    def __init__(self, game, data, optimizers, emas, batch_size, generator):
+    def __init__(self, game, data, optimizers, emas, batch_size, generator, precision=torch.float32):
         self.game, self.data = game, data
         self.optimizers, self.emas = optimizers, emas
         self.batch_size, self.generator = batch_size, generator
+        self.precision = precision
 
     def __call__(self):
         game, n, losses = self.game, self.batch_size, {}
@@ -125,11 +129,18 @@ class Step:
                 for _ in range(game.turns(player)):  # in a GAN: n_critic for D, 1 for G
                     x = self.data.sample(n, self.generator)
                     z = game.sample_z(n, self.generator)
-                    loss = update(self.optimizers[player], game.loss(player, x, z))
+                    loss = update(self.optimizers[player], self.loss(player, x, z))
             losses[f"{player.lower()}_loss"] = loss
         for ema in self.emas.values():
             ema.update()
         return losses
+
+    def loss(self, player, x, z):
+        """What ``player`` minimises, its nets computed in this step's precision."""
+        if self.precision == torch.float32:
+            return self.game.loss(player, x, z)
+        with torch.autocast(x.device.type, self.precision):
+            return self.game.loss(player, x, z)
 
 
 class Trainer:
@@ -147,6 +158,9 @@ class Trainer:
             generator, so that one ``seed_all(0)`` at the top of a notebook fixes the whole run.
         log_every: rounds between two entries of ``history``.
         fast: on CUDA a round is played as one launch (see ``ganedu.fast``); ``False`` plays it one kernel at a time.
+        precision: ``torch.bfloat16`` lets the nets compute in 16 bits; losses, weights and averages have 32 in any case.
+        tune: on a CPU, whether what is quicker is measured on a copy of the game: unless given, one thread or all of
+            them, before a run of 200 rounds or more; ``True``: the precision as well; ``False``: nothing.
 
     Attributes:
         round: rounds played so far.
@@ -172,12 +186,19 @@ class Trainer:
         seed=None,
         log_every=25,
         fast=None,
+        precision=torch.float32,
+        tune=None,
     ):
         self.batch_size = whole_number("batch_size", batch_size)
         self.log_every = whole_number("log_every", log_every)
         if fast not in (None, True, False):
             raise TypeError(f"fast: got {fast!r}, wants False, or None for what the device can do")
+        if precision not in (torch.float32, torch.bfloat16):
+            raise ValueError(f"precision: got {precision!r}, wants torch.float32 or torch.bfloat16")
+        if tune not in (None, True, False):
+            raise TypeError(f"tune: got {tune!r}, wants True, False or None")
         self.device = resolve_device(device)
+        self.tune = tune
         if seed is None:
             seed = int(torch.randint(2**31, ()))
         self.seed = whole_number("seed", seed, at_least=0)
@@ -192,11 +213,17 @@ class Trainer:
             self.game.check(self.fixed_x)
 
         rates = self._rates(self.game.lr if lr is None else lr)
-        self.optimizers = {player: self.game.optimizer(player, rate) for player, rate in rates.items()}
-        self.emas = {player: EMA(getattr(self.game, player), ema_decay) for player in self.game.averaged}
+        self.precision = precision
         if n_critic is not None:
             self.game.n_critic = whole_number("n_critic", n_critic)
-        self.plain_step = Step(self.game, self.data, self.optimizers, self.emas, self.batch_size, self.generator)
+        if tune and self._may_rehearse():
+            self.precision = engine.quickest_precision(self._rehearse, self._net())
+        engine.lower(self.game, self.precision)
+        self.optimizers = {player: self.game.optimizer(player, rate) for player, rate in rates.items()}
+        self.emas = {player: EMA(getattr(self.game, player), ema_decay) for player in self.game.averaged}
+        self.plain_step = Step(
+            self.game, self.data, self.optimizers, self.emas, self.batch_size, self.generator, self.precision
+        )
         self.step = self.plain_step if fast is False else engine.fast(self.plain_step)
         self.workers = ALONE  # or several processes: see ganedu.distributed
 
@@ -215,6 +242,30 @@ class Trainer:
         if set(lr) != set(self.game.players):
             raise ValueError(f"lr: got players {sorted(lr)}, wants {sorted(self.game.players)}")
         return {player: real_number(f"lr of {player}", rate, at_least=0, below=math.inf) for player, rate in lr.items()}
+
+    # --- measuring what is quicker: on a copy, which trains and is thrown away ------------------------------------
+
+    def _may_rehearse(self):
+        """A function put onto the game itself would act on the game, from within a copy as well."""
+        own = any(isinstance(value, types.FunctionType) for value in vars(self.game).values())
+        return self.device.type == "cpu" and not own and not hasattr(self.data, "state_dict")
+
+    def _rehearse(self, precision=None):
+        game = copy.deepcopy(self.game).train()
+        if precision is not None:
+            engine.lower(game, precision)
+        optimizers = {player: game.optimizer(player, rate) for player, rate in self._rates(game.lr).items()}
+        draw = torch.Generator(self.device).manual_seed(0)
+        return Step(game, self.data, optimizers, {}, self.batch_size, draw, precision or self.precision)
+
+    def _net(self):
+        return type(self.game), str(self.game), self.batch_size, self.precision
+
+    def _threads(self, rounds):
+        """How many threads a run of so many rounds is to use."""
+        if self.tune is False or rounds < TUNED_FROM or self.workers.size > 1 or not self._may_rehearse():
+            return torch.get_num_threads()
+        return engine.quickest_threads(self._rehearse, self._net())
 
     # --- what the trainer gives back -------------------------------------------------------------------------
 
@@ -323,21 +374,8 @@ class Trainer:
         self.target = self.round + rounds
         self.game.train()
         try:
-            health = Health(self)
-            while self.round < self.target and self._may_go_on(between):
-                started = time.perf_counter()
-                losses = self._play()
-                self.round += 1
-                if self.round % self.log_every == 0 or self.round == self.target:
-                    self._log(health.check(losses))
-                elif self.round % CHECK_EVERY == 0:
-                    health.check(losses)
-                self.seconds += time.perf_counter() - started
-                for hook, every in self._hooks:
-                    if self.round % every == 0:
-                        hook(self)
-            if health.checked != self.round:  # stopped between two looks
-                health.check(losses)
+            with engine.threads(self._threads(rounds)):
+                self._play_rounds(between)
             self.state = "done" if self.round >= self.target else "stopped"
         except KeyboardInterrupt:
             self.state = "stopped"  # the weights are those of the last whole update
@@ -352,6 +390,23 @@ class Trainer:
                 self._requests.clear()
                 self._pause, self._single_steps = False, 0
         return self
+
+    def _play_rounds(self, between):
+        health = Health(self)
+        while self.round < self.target and self._may_go_on(between):
+            started = time.perf_counter()
+            losses = self._play()
+            self.round += 1
+            if self.round % self.log_every == 0 or self.round == self.target:
+                self._log(health.check(losses))
+            elif self.round % CHECK_EVERY == 0:
+                health.check(losses)
+            self.seconds += time.perf_counter() - started
+            for hook, every in self._hooks:
+                if self.round % every == 0:
+                    hook(self)
+        if health.checked != self.round:  # stopped between two looks
+            health.check(losses)
 
     def _may_go_on(self, between):
         """Apply what was asked for, hold while paused; False when the run is to stop."""
