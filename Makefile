@@ -7,8 +7,10 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --no-input --disable-pip-version-check -c constraints.txt
 NOTEBOOK_FOLDERS := $(wildcard lessons solutions)
-# Trainers run in the cell itself, and a progress picture is drawn once, at the end
-SYNC := GANEDU_DRIVER=sync
+# Trainers run in the cell itself, and a progress picture is drawn once, at the end. Two processes of one thread each are
+# quicker than one of two, come to the same numbers on any machine, and do not wait for each other's threads.
+WORKERS ?= 2
+TEST := GANEDU_DRIVER=sync OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -22,10 +24,10 @@ lab: $(VENV)/.course ## Set up what is missing and open JupyterLab on the lesson
 	$(BIN)/ganedu lab
 
 test: $(VENV)/.dev ## Set up what is missing and run every test, each notebook of lessons and solutions once
-	$(SYNC) $(BIN)/python -m pytest tests $(NOTEBOOK_FOLDERS) --nbval-lax --nbval-current-env
+	$(TEST) tests $(NOTEBOOK_FOLDERS) --nbval-lax --nbval-current-env
 
 test-quick: $(VENV)/.dev ## The tests that take seconds: no notebooks, no browser
-	$(SYNC) $(BIN)/python -m pytest tests -m "not slow and not browser"
+	$(TEST) tests -m "not slow and not browser"
 
 lesson: $(VENV)/.course ## Run one lesson, N=04; its notebook and an HTML page land in build/lessons/
 	@test -n "$(N)" || { echo "N: got nothing, wants the number of a lesson: make lesson N=04" >&2; exit 2; }
