@@ -1,0 +1,505 @@
+"""How fast a round is: ganedu's Trainer against a plain PyTorch loop over the same nets.
+
+    python benchmarks/engine.py [--only mlp] [--batch 64] [--rounds 5] [--seconds-per-cell 15] [--threads 2] [--device cpu]
+
+The plain loop is written the way public GAN repositories write it: images decoded one by one behind a DataLoader, a sigmoid
+and BCELoss with tensors of labels, Adam as it comes, ``.item()`` for a line of log at every step, and in the WGAN-GP no
+``detach`` before the critic. Both play the same number of updates on batches of the same size with nets of the same classes.
+
+Each cell (a model and a batch size) is measured in a process of its own, where the kinds of loop take turns; medians are
+given. Each kind's peak memory comes from one more process. Load from other programs is watched: above 0.1 core the row is
+void and says so. Rows are added to results/engine-<device>.json, and the table is written anew beside it, so that the
+benchmark may be run in parts.
+"""
+
+import argparse
+import json
+import os
+import platform
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections import defaultdict
+from datetime import date
+from pathlib import Path
+
+RESULTS = Path(__file__).parent / "results"
+FOREIGN = 0.1  # cores that others may use
+IMAGES = 4096  # in the data set: random bytes, whose content makes no round faster
+MODELS = ("mlp", "dcgan28", "wgan_gp", "dcgan64")
+NAMES = {
+    "mlp": "MLP GAN, 28x28",
+    "dcgan28": "DCGAN, 28x28",
+    "wgan_gp": "WGAN-GP MLP, 28x28",
+    "dcgan64": "DCGAN, 64x64x3",
+}
+PLAIN = "plain loop"
+
+
+def make_game(model, device):
+    from ganedu.models.dcgan import DCGAN
+    from ganedu.models.vanilla import VanillaGAN
+    from ganedu.models.wgan_gp import WGANGP
+
+    wide = 64 if device == "cuda" else 16  # the paper's width is a matter for a GPU
+    return {
+        "mlp": VanillaGAN,
+        "dcgan28": DCGAN,
+        "wgan_gp": WGANGP,
+        "dcgan64": lambda: DCGAN(data_shape=(3, 64, 64), width=wide),
+    }[model]()
+
+
+def make_images(model):
+    import torch
+
+    shape = (3, 64, 64) if model == "dcgan64" else (1, 28, 28)
+    return torch.randint(256, (IMAGES, *shape), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+
+
+# --- the plain loop ----------------------------------------------------------------------------------------------
+
+
+def plain_loop(game, images, batch_size, device, lap):
+    """A function that plays one round the usual way. ``lap(name)`` books the time since the last call under ``name``."""
+    import numpy as np
+    import torch
+    from PIL import Image
+    from torch import nn
+    from torch.utils.data import DataLoader, Dataset
+
+    class Pictures(Dataset):
+        """As image folders and their like do it: a PIL image an item, turned into a tensor and normalised."""
+
+        def __init__(self):
+            self.arrays = images.permute(0, 2, 3, 1).numpy()
+
+        def __len__(self):
+            return len(self.arrays)
+
+        def __getitem__(self, i):
+            picture = Image.fromarray(self.arrays[i].squeeze())
+            pixels = torch.from_numpy(np.array(picture, copy=True))
+            pixels = pixels.view(picture.size[1], picture.size[0], -1).permute(2, 0, 1).contiguous()
+            return pixels.to(torch.float32).div(255).sub(0.5).div(0.5), 0
+
+    loader = DataLoader(Pictures(), batch_size=batch_size, shuffle=True, drop_last=True)
+    generator, discriminator = game.G.to(device).train(), game.D.to(device).train()
+    optimizer_G = torch.optim.Adam(generator.parameters(), lr=2e-4, betas=game.betas)
+    optimizer_D = torch.optim.Adam(discriminator.parameters(), lr=2e-4, betas=game.betas)
+    adversarial_loss, sigmoid = nn.BCELoss(), nn.Sigmoid()
+    log = []
+
+    def batches():
+        while True:
+            yield from loader
+
+    batch = iter(batches())
+
+    def gan_round():
+        imgs, _ = next(batch)
+        real_imgs = imgs.to(device)
+        valid = torch.ones(len(imgs), 1, device=device)
+        fake = torch.zeros(len(imgs), 1, device=device)
+        lap("data")
+
+        optimizer_G.zero_grad()
+        z = torch.randn(len(imgs), game.z_dim, device=device)
+        gen_imgs = generator(z)
+        g_loss = adversarial_loss(sigmoid(discriminator(gen_imgs)), valid)
+        g_loss.backward()
+        lap("G")
+        optimizer_G.step()
+        lap("optimisers")
+
+        optimizer_D.zero_grad()
+        real_loss = adversarial_loss(sigmoid(discriminator(real_imgs)), valid)
+        fake_loss = adversarial_loss(sigmoid(discriminator(gen_imgs.detach())), fake)
+        d_loss = (real_loss + fake_loss) / 2
+        d_loss.backward()
+        lap("D")
+        optimizer_D.step()
+        lap("optimisers")
+        log.append((d_loss.item(), g_loss.item()))
+        lap("rest")
+
+    def gradient_penalty(real_samples, fake_samples):
+        alpha = torch.from_numpy(np.random.random((len(real_samples), 1, 1, 1)).astype(np.float32)).to(device)
+        interpolates = (alpha * real_samples + (1 - alpha) * fake_samples).requires_grad_(True)
+        d_interpolates = discriminator(interpolates)
+        gradients = torch.autograd.grad(
+            outputs=d_interpolates,
+            inputs=interpolates,
+            grad_outputs=torch.ones_like(d_interpolates),
+            create_graph=True,
+            retain_graph=True,
+            only_inputs=True,
+        )[0]
+        gradients = gradients.view(gradients.size(0), -1)
+        return ((gradients.norm(2, dim=1) - 1) ** 2).mean()
+
+    def wgan_round():
+        for _ in range(game.n_critic):
+            imgs, _ = next(batch)
+            real_imgs = imgs.to(device)
+            lap("data")
+            optimizer_D.zero_grad()
+            z = torch.randn(len(imgs), game.z_dim, device=device)
+            fake_imgs = generator(z)
+            penalty = gradient_penalty(real_imgs.data, fake_imgs.data)
+            d_loss = -discriminator(real_imgs).mean() + discriminator(fake_imgs).mean() + game.gp_weight * penalty
+            d_loss.backward()
+            lap("D")
+            optimizer_D.step()
+            lap("optimisers")
+        optimizer_G.zero_grad()
+        g_loss = -discriminator(generator(z)).mean()
+        g_loss.backward()
+        lap("G")
+        optimizer_G.step()
+        lap("optimisers")
+        log.append((d_loss.item(), g_loss.item()))
+        lap("rest")
+
+    return wgan_round if hasattr(game, "gp_weight") else gan_round
+
+
+# --- ganedu ------------------------------------------------------------------------------------------------------
+
+
+def kinds_on(device):
+    """Name -> settings of a Trainer, for each way to play a round here; the plain loop has None."""
+    import torch
+
+    if device == "cuda":
+        return {
+            PLAIN: None,
+            "ganedu, fp32, one kernel at a time": {"fast": False},
+            "ganedu, fp32, one launch": {},
+            "ganedu, bf16, one launch": {"precision": torch.bfloat16},
+        }
+    return {PLAIN: None, "ganedu, fp32": {"tune": False}, "ganedu, bf16": {"precision": torch.bfloat16, "tune": False}}
+
+
+class Laps:
+    """Books time: ``laps(name)`` adds what passed since the last call. Off, it does nothing."""
+
+    def __init__(self, wait):
+        self.wait, self.on = wait, False
+
+    def start(self):
+        self.on, self.spent = True, defaultdict(float)
+        self.wait()
+        self.last = time.perf_counter()
+
+    def __call__(self, name):
+        if self.on:
+            self.wait()
+            now = time.perf_counter()
+            self.spent[name] += now - self.last
+            self.last = now
+
+
+def booked(trainer, laps):
+    """Let the parts of the trainer's plain round book their time. For a few rounds; they are slower for it."""
+    import torch
+
+    def timed(name, function):
+        def call(*args, **kwargs):
+            laps("rest")
+            result = function(*args, **kwargs)
+            laps(name)
+            return result
+
+        return call
+
+    game, player_now, backward = trainer.game, ["D"], torch.Tensor.backward
+    trainer.data.sample = timed("data", trainer.data.sample)
+    game.sample_z = timed("data", game.sample_z)
+    loss = trainer.plain_step.loss
+
+    def timed_loss(player, x, z):
+        player_now[0] = player
+        return timed(player, loss)(player, x, z)
+
+    trainer.plain_step.loss = timed_loss
+    for optimizer in trainer.optimizers.values():
+        optimizer.zero_grad = timed("optimisers", optimizer.zero_grad)
+        optimizer.step = timed("optimisers", optimizer.step)
+    torch.Tensor.backward = lambda self, *a, **k: timed(player_now[0], backward)(self, *a, **k)
+
+
+def prepare(model, batch_size, device, kind, laps):
+    """(a function that plays one round, its Trainer or None)"""
+    import torch
+
+    from ganedu.data import ImageData
+    from ganedu.training import Trainer
+
+    torch.manual_seed(0)
+    game, images = make_game(model, device), make_images(model)
+    settings = kinds_on(device)[kind]
+    if settings is None:
+        return plain_loop(game, images, batch_size, device, laps), None
+    trainer = Trainer(game, ImageData(images), batch_size=batch_size, device=device, seed=0, **settings)
+    trainer.game.train()
+    return trainer.step, trainer
+
+
+# --- one cell, in a process of its own -----------------------------------------------------------------------------
+
+
+class Others:
+    """Cores that other programs keep busy, between ``start`` and ``cores``. None where the system does not tell."""
+
+    def _busy(self):
+        try:
+            fields = [int(n) for n in Path("/proc/stat").read_text().splitlines()[0].split()[1:]]
+        except OSError:
+            return None
+        user, nice, system, _, _, irq, softirq, *steal = fields
+        return (user + nice + system + irq + softirq + sum(steal[:1])) / os.sysconf("SC_CLK_TCK")
+
+    def start(self):
+        self.at = time.perf_counter(), self._busy(), time.process_time()
+
+    def cores(self):
+        began, busy, own = self.at
+        if busy is None:
+            return None
+        return max(0.0, (self._busy() - busy - (time.process_time() - own)) / (time.perf_counter() - began))
+
+
+def peaks(device):
+    """What this machine computes at best: GFLOP/s of a large matrix product and of a convolution, fp32 and bf16."""
+    import torch
+    from torch.nn.functional import conv2d
+
+    wait = torch.cuda.synchronize if device == "cuda" else (lambda: None)
+    n = 8192 if device == "cuda" else 1536
+    batch = 256 if device == "cuda" else 32
+    found = {}
+    for name, kind in (("fp32", torch.float32), ("bf16", torch.bfloat16)):
+        a, b = torch.randn(2, n, n, device=device).to(kind)
+        x = torch.randn(batch, 64, 32, 32, device=device).to(kind, memory_format=torch.channels_last)
+        w = torch.randn(128, 64, 4, 4, device=device).to(kind, memory_format=torch.channels_last)
+        for label, flops, compute in (
+            ("GEMM", 2 * n**3, lambda a=a, b=b: a @ b),
+            ("convolution", 2 * batch * 16 * 16 * 128 * 64 * 16, lambda x=x, w=w: conv2d(x, w, None, 2, 1)),
+        ):
+            best, until = float("inf"), time.perf_counter() + 0.4
+            while time.perf_counter() < until:
+                wait()
+                started = time.perf_counter()
+                compute()
+                wait()
+                best = min(best, time.perf_counter() - started)
+            found[f"{label} {name}"] = round(flops / best / 1e9, 1)
+    return found
+
+
+def flops_of(game, trainer):
+    """Floating-point operations of one plain round, matrix products and convolutions of both passes."""
+    from torch.utils.flop_counter import FlopCounterMode
+
+    with FlopCounterMode(display=False) as counter:
+        trainer.plain_step()
+    return counter.get_total_flops()
+
+
+def measure_cell(model, batch_size, device, rounds, seconds, n_threads):
+    import torch
+
+    torch.set_num_threads(n_threads)
+    wait = torch.cuda.synchronize if device == "cuda" else (lambda: None)
+    others, laps = Others(), Laps(wait)
+    others.start()
+    time.sleep(1)
+    before = others.cores()
+    arms, plays = {}, {}
+    for kind in kinds_on(device):
+        play, trainer = prepare(model, batch_size, device, kind, laps)
+        for _ in range(6 if device == "cuda" else 1):
+            play()
+        wait()
+        started = time.perf_counter()
+        play()
+        wait()
+        arms[kind] = play, trainer
+        plays[kind] = max(1, round(seconds / len(kinds_on(device)) / rounds / (time.perf_counter() - started)))
+    updates = make_game(model, device).n_critic
+    speeds = {kind: [] for kind in arms}
+    others.start()
+    for turn in range(rounds):
+        for kind in list(arms)[:: 1 if turn % 2 else -1]:
+            started = time.perf_counter()
+            for _ in range(plays[kind]):
+                arms[kind][0]()
+            wait()
+            speeds[kind].append(plays[kind] * batch_size * updates / (time.perf_counter() - started))
+    during = others.cores()
+
+    row = {"model": model, "batch": batch_size, "threads": n_threads, "turns": rounds, "kinds": {}}
+    load = [cores for cores in (before, during) if cores is not None]
+    row["foreign_cores"] = round(max(load), 2) if load else None
+    row["void"] = bool(load) and max(load) > FOREIGN
+    plain = speeds[PLAIN]
+    some = next(trainer for _, trainer in arms.values() if trainer is not None)
+    row["gflop_a_round"] = round(flops_of(some.game, some) / 1e9, 3)
+    for kind, (play, trainer) in arms.items():
+        ratios = [s / p for s, p in zip(speeds[kind], plain)]
+        median = statistics.median(speeds[kind])
+        row["kinds"][kind] = {
+            "images_a_second": round(median, 1),
+            "ms_a_round": round(1e3 * batch_size * updates / median, 3),
+            "ratio": round(statistics.median(ratios), 2),
+            "ratios": [round(r, 2) for r in ratios],
+            "gflops": round(row["gflop_a_round"] * median / batch_size / updates, 1),
+        }
+        if trainer is None or trainer.step is trainer.plain_step:  # a launch cannot be split
+            backward = torch.Tensor.backward
+            try:
+                if trainer is not None:
+                    booked(trainer, laps)
+                times, laps_until = 0, time.perf_counter() + 0.1 * seconds
+                laps.start()
+                while times == 0 or (time.perf_counter() < laps_until and times < 20):
+                    play()
+                    laps("rest")
+                    times += 1
+            finally:
+                torch.Tensor.backward, laps.on = backward, False
+            total = sum(laps.spent.values())
+            row["kinds"][kind]["split"] = {name: round(spent / total, 3) for name, spent in laps.spent.items()}
+    row["peaks"] = peaks(device)
+    return row
+
+
+def measure_memory(model, batch_size, device, kind, n_threads):
+    """Peak memory, MiB: of the process on a CPU, of torch's tensors on CUDA."""
+    import torch
+
+    torch.set_num_threads(n_threads)
+    play, _ = prepare(model, batch_size, device, kind, Laps(lambda: None))
+    for _ in range(6 if device == "cuda" else 2):
+        play()
+    if device == "cuda":
+        return torch.cuda.max_memory_allocated() / 2**20
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (2**20 if sys.platform == "darwin" else 2**10)
+
+
+# --- the table ---------------------------------------------------------------------------------------------------
+
+
+def device_name(device):
+    if device == "cuda":
+        import torch
+
+        return torch.cuda.get_device_name()
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        name = next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+        flags = next(line for line in lines if line.startswith("flags"))
+        units = [unit for unit in ("amx_bf16", "avx512_bf16") if unit in flags]
+    except (OSError, StopIteration):
+        name, units = platform.processor() or platform.machine(), []
+    return f"{name}, {os.cpu_count()} cores seen, bf16 units: {', '.join(units) or 'none'}"
+
+
+def markdown(report):
+    lines = [
+        f"# A round: ganedu against a plain PyTorch loop, {report['device_kind']}",
+        "",
+        f"{report['device']}; torch {report['torch']}; {report['date']}. Made by `python benchmarks/engine.py`, which says "
+        "what the plain loop is. Images a second are real images that D has seen. A ratio is the median of those of each "
+        "turn, the quotient of two measurements made one after the other.",
+        "",
+        "| model | batch | threads | loop | images/s | ms a round | ratio | GFLOP/s | peak MiB | time goes into |",
+        "|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for row in report["rows"]:
+        for kind, r in row["kinds"].items():
+            ratio = "**void**" if row["void"] else f"{r['ratio']:.2f}"
+            split = ", ".join(f"{name} {100 * share:.0f} %" for name, share in r.get("split", {}).items())
+            lines.append(
+                f"| {NAMES[row['model']]} | {row['batch']} | {row['threads']} | {kind} | {r['images_a_second']:,.0f} "
+                f"| {r['ms_a_round']:.2f} | {ratio} | {r['gflops']:,.0f} "
+                f"| {r['peak_mib']:,.0f} | {split} |"
+            )
+    void = [row for row in report["rows"] if row["void"]]
+    if void:
+        cells = ", ".join(f"{NAMES[r['model']]} at {r['batch']} ({r['foreign_cores']} cores)" for r in void)
+        lines += [
+            "",
+            f"**Void**, as other programs used more than {FOREIGN} core: {cells}. Their numbers prove nothing.",
+        ]
+    best = defaultdict(float)
+    for row in report["rows"]:
+        for name, rate in row["peaks"].items():
+            best[name] = max(best[name], rate)
+    rates = "; ".join(f"{name} {rate:,.0f}" for name, rate in best.items())
+    lines += ["", f"The machine's own peak in GFLOP/s, the best of all cells: {rates}.", ""]
+    return "\n".join(lines)
+
+
+def in_a_fresh_process(*arguments):
+    command = [sys.executable, __file__, "--part", *map(str, arguments)]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(f"{' '.join(command)} failed:\n{done.stderr}")
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def main():
+    if sys.argv[1:2] == ["--part"]:
+        what, model, batch_size, device, n_threads, *more = sys.argv[2:]
+        if what == "cell":
+            answer = measure_cell(model, int(batch_size), device, int(more[0]), float(more[1]), int(n_threads))
+        else:
+            answer = measure_memory(model, int(batch_size), device, more[0], int(n_threads))
+        print(json.dumps(answer))
+        return 0
+
+    import torch
+
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", choices=MODELS, action="append", help="a model; may be given again (all)")
+    parser.add_argument("--batch", type=int, action="append", help="a batch size; may be given again (64 and 256)")
+    parser.add_argument("--rounds", type=int, default=5, help="turns of each loop, at least 5 count (5)")
+    parser.add_argument("--seconds-per-cell", type=float, default=20, help="of measuring, without warm-up (20)")
+    parser.add_argument(
+        "--threads", type=int, default=torch.get_num_threads(), help="torch's threads (all it would use)"
+    )
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--out", type=Path, default=RESULTS, help="folder of the results")
+    o = parser.parse_args()
+    path = o.out / f"engine-{o.device}.json"
+    head = {"device_kind": o.device, "device": device_name(o.device), "torch": torch.__version__}
+    rows = {}
+    if path.is_file():
+        old = json.loads(path.read_text(encoding="utf-8"))
+        if all(old.get(key) == value for key, value in head.items()):  # another machine's rows do not belong here
+            rows = {(r["model"], r["batch"], r["threads"]): r for r in old["rows"]}
+    for model in o.only or MODELS:
+        for batch_size in o.batch or (64, 256):
+            cell = model, batch_size, o.device, o.threads
+            row = in_a_fresh_process("cell", *cell, o.rounds, o.seconds_per_cell)
+            for kind in row["kinds"]:
+                row["kinds"][kind]["peak_mib"] = round(in_a_fresh_process("memory", *cell, kind), 1)
+            rows[model, batch_size, o.threads] = row
+            ratios = ", ".join(f"{kind} {r['ratio']:.2f}" for kind, r in row["kinds"].items() if kind != PLAIN)
+            void = f"  VOID: others used {row['foreign_cores']} cores" if row["void"] else ""
+            print(f"{NAMES[model]}, batch {batch_size}: {ratios}{void}", flush=True)
+    in_order = sorted(rows.values(), key=lambda r: (MODELS.index(r["model"]), r["batch"], r["threads"]))
+    report = {**head, "python": platform.python_version(), "date": date.today().isoformat(), "rows": in_order}
+    o.out.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    path.with_suffix(".md").write_text(markdown(report), encoding="utf-8")
+    return 1 if any(row["void"] for row in in_order) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
