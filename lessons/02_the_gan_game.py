@@ -282,8 +282,8 @@ def snapshot(G, D, played, losses):
 
 def play(G, D, rounds=1200, n_critic=5, lr_d=2e-3, lr_g=2e-3, decay=True):
     """Play a whole game. Returns its snapshots, one every five rounds."""
-    opt_d = torch.optim.Adam(D.parameters(), lr=lr_d, betas=(0.5, 0.99))
-    opt_g = torch.optim.Adam(G.parameters(), lr=lr_g, betas=(0.5, 0.99))
+    opt_d = torch.optim.Adam(D.parameters(), lr=lr_d, betas=(0.5, 0.99), fused=True)  # fused: same steps, less time
+    opt_g = torch.optim.Adam(G.parameters(), lr=lr_g, betas=(0.5, 0.99), fused=True)
     seen = []
     for played in range(1, rounds + 1):
         if decay:
@@ -502,7 +502,8 @@ claim("mean distance of D from 1/2 on real numbers", from_half, at_most=0.1)
 claim("distance of d_loss from 2 log 2", abs(loss - 2 * math.log(2)), at_most=0.1)
 claim("std of the net trained with squared error", x_regressed.std(), at_most=0.2)
 claim("stray of the mean, learning rate falling to 0", stray[5, True], at_most=0.1)
-claim("stray of the mean, constant learning rate", stray[5, False], at_least=0.1)
+doublings = math.log2(stray[5, False] / stray[5, True])  # 1: twice as far, 2: four times as far
+claim("doublings of that stray at a constant learning rate", doublings, at_least=1)
 mean, std, from_half, loss = verdicts["D is a line"]
 claim("line as D: distance of the mean from 4", abs(mean - MEAN), at_most=0.15)
 claim("line as D: mean distance from 1/2 on real numbers", from_half, at_most=0.02)
