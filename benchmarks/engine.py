@@ -300,13 +300,23 @@ def peaks(device):
     return found
 
 
-def flops_of(game, trainer):
-    """Floating-point operations of one plain round, matrix products and convolutions of both passes."""
-    from torch.utils.flop_counter import FlopCounterMode
+def flops_of(trainer):
+    """Floating-point operations of one plain round: matrix products and convolutions, of every pass."""
+    from torch.utils._python_dispatch import TorchDispatchMode
+    from torch.utils.flop_counter import flop_registry
 
-    with FlopCounterMode(display=False) as counter:
+    class Counter(TorchDispatchMode):
+        total = 0
+
+        def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+            out = func(*args, **(kwargs or {}))
+            if func._overloadpacket in flop_registry:
+                self.total += flop_registry[func._overloadpacket](*args, **(kwargs or {}), out_val=out)
+            return out
+
+    with Counter() as counter:
         trainer.plain_step()
-    return counter.get_total_flops()
+    return counter.total
 
 
 def measure_cell(model, batch_size, device, rounds, seconds, n_threads):
@@ -347,7 +357,7 @@ def measure_cell(model, batch_size, device, rounds, seconds, n_threads):
     row["void"] = bool(load) and max(load) > FOREIGN
     plain = speeds[PLAIN]
     some = next(trainer for _, trainer in arms.values() if trainer is not None)
-    row["gflop_a_round"] = round(flops_of(some.game, some) / 1e9, 3)
+    row["gflop_a_round"] = round(flops_of(some) / 1e9, 3)
     for kind, (play, trainer) in arms.items():
         ratios = [s / p for s, p in zip(speeds[kind], plain)]
         median = statistics.median(speeds[kind])
@@ -445,6 +455,15 @@ def markdown(report):
     return "\n".join(lines)
 
 
+def write(path, head, rows):
+    """The JSON and the table; after each cell, so that a run that is broken off has not been for nothing."""
+    in_order = sorted(rows.values(), key=lambda r: (MODELS.index(r["model"]), r["batch"], r["threads"]))
+    report = {**head, "rows": in_order}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    path.with_suffix(".md").write_text(markdown(report), encoding="utf-8")
+
+
 def in_a_fresh_process(*arguments):
     command = [sys.executable, __file__, "--part", *map(str, arguments)]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
@@ -490,15 +509,11 @@ def main():
             for kind in row["kinds"]:
                 row["kinds"][kind]["peak_mib"] = round(in_a_fresh_process("memory", *cell, kind), 1)
             rows[model, batch_size, o.threads] = row
+            write(path, {**head, "python": platform.python_version(), "date": date.today().isoformat()}, rows)
             ratios = ", ".join(f"{kind} {r['ratio']:.2f}" for kind, r in row["kinds"].items() if kind != PLAIN)
             void = f"  VOID: others used {row['foreign_cores']} cores" if row["void"] else ""
             print(f"{NAMES[model]}, batch {batch_size}: {ratios}{void}", flush=True)
-    in_order = sorted(rows.values(), key=lambda r: (MODELS.index(r["model"]), r["batch"], r["threads"]))
-    report = {**head, "python": platform.python_version(), "date": date.today().isoformat(), "rows": in_order}
-    o.out.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-    path.with_suffix(".md").write_text(markdown(report), encoding="utf-8")
-    return 1 if any(row["void"] for row in in_order) else 0
+    return 1 if any(row["void"] for row in rows.values()) else 0
 
 
 if __name__ == "__main__":
