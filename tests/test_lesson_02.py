@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from lesson_definitions import load_definitions
 
 from ganedu.blocks import mlp
 from ganedu.data import gaussian
 from ganedu.losses import d_minimax, g_nonsaturating
 from ganedu.models.vanilla import VanillaGAN
 from ganedu.training import Step
-from lesson_definitions import load_definitions
 
 ROOT = Path(__file__).resolve().parent.parent
 LESSON = ROOT / "lessons" / "02_the_gan_game.py"
