@@ -246,9 +246,16 @@ class Trainer:
     # --- measuring what is quicker: on a copy, which trains and is thrown away ------------------------------------
 
     def _may_rehearse(self):
-        """A function put onto the game itself would act on the game, from within a copy as well."""
-        own = any(isinstance(value, types.FunctionType) for value in vars(self.game).values())
-        return self.device.type == "cpu" and not own and not hasattr(self.data, "state_dict")
+        """Whether a copy of the game can play without touching the game or its data."""
+        if self.device.type != "cpu" or hasattr(self.data, "state_dict"):
+            return False
+        if any(isinstance(value, types.FunctionType) for value in vars(self.game).values()):
+            return False  # a function put onto the game itself acts on the game from within a copy, too
+        try:
+            copy.deepcopy(self.game)
+        except (RuntimeError, TypeError):  # it keeps a tensor with its graph, a lock, an open file
+            return False
+        return True
 
     def _rehearse(self, precision=None):
         game = copy.deepcopy(self.game).train()

@@ -118,6 +118,17 @@ def test_a_game_with_a_function_put_onto_it_is_not_rehearsed(two_threads):
     assert len(calls) == 40 and not fast._measured
 
 
+def test_a_game_that_cannot_be_copied_is_not_rehearsed(two_threads):
+    class Keeping(VanillaGAN):
+        def g_loss(self, x, z):
+            self.kept = self.G(z)  # with its graph, which no copy can have
+            return self.objective.g(self.D(self.kept))
+
+    trainer = small_trainer(Keeping(mlp([4, 16, 2]), mlp([2, 16, 1]), z_dim=4)).run(1)
+    trainer.run(20)
+    assert trainer.round == 21 and not fast._measured
+
+
 # --- 16 bits ---------------------------------------------------------------------------------------------------
 
 
