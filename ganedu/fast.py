@@ -196,15 +196,16 @@ def _waits_for_the_device():
 
 # --- the CPU ---------------------------------------------------------------------------------------------------
 
+HARMFUL = 2.0  # threads that make a round so much slower are in each other's way; less is not worth other last digits
 CLEARLY = 1.2  # a change has to be quicker by this factor: what hardly differs stays as it was
 _measured = {}  # (question, net, batch size) -> answer, once per process
 
 
 def quickest_threads(rehearse, net):
-    """How many threads to train with: all that torch would use, or one where that is clearly quicker.
+    """How many threads to train with: all that torch would use, or one where all of them take twice as long and more.
 
-    It is where another program keeps a core busy: threads that wait for each other at every layer then take ten times as long
-    as one. And it is for very small nets.
+    They do where another program keeps a core busy: threads that wait for each other at every layer then take ten times as
+    long as one. On a quiet machine the answer is always the same, and with it the last digits of a run.
 
     Args:
         rehearse: makes a step on a copy of the game, ``rehearse(precision=torch.float32)``.
@@ -218,7 +219,7 @@ def quickest_threads(rehearse, net):
         step = rehearse()
         with threads(1):
             one = _seconds(step)
-        return 1 if one * CLEARLY < _seconds(step) else most
+        return 1 if one * HARMFUL < _seconds(step) else most
 
     return _once(("threads", most, net), measure)
 

@@ -154,8 +154,9 @@ class Trainer:
         n_critic: D updates per G update; the model's own unless given.
         ema_decay: in [0, 1), for the averaged generator ``G_ema``.
         device: see ``resolve_device``.
-        seed: of the generator that draws batches and latents. Unless given it is drawn from torch's global
-            generator, so that one ``seed_all(0)`` at the top of a notebook fixes the whole run.
+        seed: of the generator that draws batches and latents; the same seed and number of threads give the same weights.
+            Unless given it is drawn from torch's global generator, so that one ``seed_all(0)`` at the top of a notebook
+            fixes the whole run.
         log_every: rounds between two entries of ``history``.
         fast: on CUDA a round is played as one launch (see ``ganedu.fast``); ``False`` plays it one kernel at a time.
         precision: ``torch.bfloat16`` lets the nets compute in 16 bits; losses, weights and averages have 32 in any case.
