@@ -51,7 +51,9 @@ def test_on_a_cpu_the_step_is_handed_back():
     assert fast.fast(trainer.plain_step) is trainer.plain_step is trainer.step
 
 
-@pytest.mark.parametrize(("one", "two", "chosen"), [(0.002, 0.03, 1), (0.03, 0.002, 2), (0.01, 0.01, 2), (0.02, 0.03, 2)])
+@pytest.mark.parametrize(
+    ("one", "two", "chosen"), [(0.002, 0.03, 1), (0.03, 0.002, 2), (0.01, 0.01, 2), (0.02, 0.03, 2)]
+)
 def test_threads_are_chosen_by_the_clock(two_threads, one, two, chosen):
     asked = []
 
