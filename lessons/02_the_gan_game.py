@@ -27,8 +27,8 @@
 # - write a GAN and its training loop in plain PyTorch, and say what `detach` and `zero_grad` prevent;
 # - judge a run by more than its losses, and show a run whose losses are perfect and whose result is wrong.
 #
-# Plan 100 minutes of your time. All cells together compute for about half a minute on a CPU. A GPU would gain nothing
-# on nets this small, so this lesson is the same on both tiers.
+# Plan 100 minutes of your time. All cells together compute for about a minute on a CPU. A GPU would gain nothing on
+# nets this small, so this lesson is the same with and without a GPU.
 
 # %% [markdown]
 # ## Setup
@@ -127,12 +127,14 @@ show(figure, caption, "Two charts: a narrow spike at 4 inside a wide bell; a lin
 #
 # $$\min_G \max_D \; V(D, G) = \mathbb{E}_{x \sim p_{data}}[\log D(x)] + \mathbb{E}_{z \sim N(0, I)}[\log(1 - D(G(z)))]$$
 #
+# Read it aloud: D makes $V$ large, G makes it small.
+#
 # | symbol | what it is | here |
 # |---|---|---|
 # | $x$ | a real sample; $x \sim p_{data}$ says that reality made it | one number |
 # | $z$ | a **latent**: random numbers that G starts from, so that it need not give the same answer twice | 8 numbers |
 # | $G(z)$ | a fake, made from $z$; `x_fake` in the code | one number |
-# | $D(x)$ | D's probability that $x$ is real, from 0 to 1 | sigmoid of a **logit** |
+# | $D(x)$ | D's probability that $x$ is real, from 0 to 1 | sigmoid of a **logit** (any number; the sigmoid makes it a probability) |
 # | $\mathbb{E}$ | the average over a batch | of 256 |
 #
 # All possible $z$ make up the **latent space**. Each point in it is a recipe for one fake. G is continuous, so near
@@ -146,9 +148,12 @@ show(figure, caption, "Two charts: a narrow spike at 4 inside a wide bell; a lin
 # | logit $s$ | 0 | 2 | -2 | -1 |
 # | $D = 1/(1+e^{-s})$ | 0.500 | 0.881 | 0.119 | 0.269 |
 # | D pays | $-\log 0.500 = 0.693$ | $-\log 0.881 = 0.127$ | $-\log(1-0.119) = 0.127$ | $-\log(1-0.269) = 0.313$ |
-# | G pays | | | $-\log 0.119 = 2.127$ | $-\log 0.269 = 1.313$ |
+# | G pays $-\log D$ (not its half of $V$: part 4 says why) | | | $-\log 0.119 = 2.127$ | $-\log 0.269 = 1.313$ |
 #
 # D's loss is $(0.693 + 0.127)/2 + (0.127 + 0.313)/2 = 0.630$. G's loss is $(2.127 + 1.313)/2 = 1.720$. Part 4 checks it.
+#
+# The picture shows one round. `n_critic` is how many turns D gets for one of G's; the name comes from *critic*, another
+# word for D.
 
 # %%
 figure, (left, right) = plt.subplots(1, 2, figsize=(10, 2.8), layout="constrained")
@@ -242,7 +247,8 @@ print(f"gradient of g_loss with respect to the fakes 1 and 2: {x_four.grad[2:].f
 #
 # - `detach()` cuts the fakes loose from G in D's turn. Without it D's loss also leaves gradients in G: at best work for
 #   nothing, at worst G follows them.
-# - `zero_grad()` clears what the other's turn left behind: `backward()` adds to gradients, it never replaces them.
+# - `zero_grad()` clears what was left behind: `backward()` adds to gradients, it never replaces them. D has leftovers
+#   from G's turn as well: G's gradient passes through D and leaves its sum in D's `.grad` too.
 # - D gets five turns for G's one (`n_critic = 5`). So G is judged by a D that has caught up with its latest fakes.
 
 
@@ -268,6 +274,7 @@ def play_round(G, D, opt_d, opt_g, data, batch_size=256, n_critic=5):
 # %% [markdown]
 # A game is many rounds. Every fifth one you take a snapshot: the fakes for 5,000 latents that stay the same (`fixed_z`),
 # and D's answer along the line. G's learning rate falls to 0 in a straight line. Part 6 shows what that is good for.
+# Adam's betas, (0.5, 0.99), are a GAN habit: less momentum than the usual 0.9, because the target moves.
 
 # %%
 fixed_z = torch.randn(5000, z_dim)
@@ -299,7 +306,8 @@ def play(G, D, rounds=1200, n_critic=5, lr_d=2e-3, lr_g=2e-3, decay=True):
 #
 # At the start G's numbers lie near 0 and the real ones near 4. Write down your answers before you run the next cell:
 #
-# 1. Which settles first at the right value, the centre of the fakes or their width?
+# 1. Do the centre of the fakes and their width reach the right values together, or one long before the other? Do they
+#    stay there?
 # 2. D's loss starts near $2 \log 2 = 1.386$, because an untrained D says 1/2 to everything. Then it falls. Where does it
 #    go in the end, if G wins?
 
@@ -352,18 +360,26 @@ for axes, (what, series) in zip(both, curves.items()):
     axes.set(xlabel="round (logarithmic)", ylabel=what)
     axes.legend(frameon=False)
 caption = (
-    "While the fakes get better (right), D's loss (blue, left) goes up. Dotted: 2 log 2 and log 2; the real 4 and 1.25."
+    "D's loss (blue, left) falls while D is ahead, overshoots when the fakes (right) reach the real numbers, and comes to "
+    "2 log 2. Dotted: 2 log 2 and log 2; the real 4 and 1.25."
 )
 show(
     figure,
     caption,
-    "Two charts over rounds: d_loss climbs to 1.386 and stays; the fakes' mean climbs to 4, their std to 1.25.",
+    "Two charts over rounds: d_loss falls to 0.34, jumps to 1.49, then stays at 1.386; mean and std of the fakes climb "
+    "past 4 and 1.25 and come back; the std is calm from round 200 on, the mean wobbles.",
 )
 
 # %% [markdown]
-# Centre and width grow together: fakes run up the slope of D, the foremost fastest. They overrun the real numbers, D
-# turns, they come back. The centre settles first; the width follows as D learns to look closer. And D's loss *rises*
-# while G learns: a D that can only guess pays $2 \log 2$.
+# **Centre and width** arrive together, at about round 30: fakes run up the slope of D, the foremost fastest, so the heap
+# widens as it moves. Neither stays. The centre overruns 4, D turns, and it is back by about round 60. The width needs
+# until about round 200, and is calm from then on. The centre is not: it wobbles by 0.1 or 0.2, most of all from round
+# 400 to 1,000. By then D is all but flat, and its faint slope leans now up, now down. Adam divides by the size of the
+# gradient, so all fakes follow even a faint slope with large steps. Part 6 returns to that.
+#
+# **D's loss** first *falls*, from 0.68 at round 5 to 0.34 at round 15: the fakes already climb, but D learns faster. Then
+# they reach the real numbers, D's old answer is wrong about them, and its loss overshoots to 1.49 at about round 30.
+# From then on it comes to $2 \log 2$, which is what a D pays that can only guess.
 #
 # ## 6. Explore
 #
@@ -407,7 +423,7 @@ axes.axhspan(MEAN - 2 * STD, MEAN + 2 * STD, color=REAL, alpha=0.15, label="95 %
 axes.set(xlabel="t, from z_a to z_b", ylabel="G((1 - t) z_a + t z_b)", ylim=(0, 9))
 axes.legend(frameon=False, ncols=3)
 caption = "Interpolation: no way jumps, and each stays among the numbers that reality makes."
-show(figure, caption, "Four continuous curves between 1 and 7, from one fake to another.")
+show(figure, caption, "Four continuous curves between 2 and 5, from one fake to another.")
 
 # %% [markdown]
 # **Ablation.** The recipe has two unusual parts: five turns of D for one of G, and a learning rate of G that falls to 0.
@@ -435,12 +451,16 @@ for (n_critic, decay), run in runs.items():
     axes.semilogy(rounds[39:], off, style, color=colour, label=name)
 axes.set(xlabel="round", ylabel="how far the mean is off", xlim=(200, 1200), ylim=(0.01, 3))
 axes.legend(frameon=False)
-caption = "With a falling learning rate (orange) the mean comes to rest; with a constant one (grey) it does not."
-show(figure, caption, "Four curves over rounds: the two grey ones end above the two orange ones.")
+caption = "Compare the right end, the last 200 rounds: falling rate orange, constant grey. Before, order is chance."
+show(figure, caption, "Four curves over rounds: they cross several times; the grey ones end above the orange ones.")
 
 # %% [markdown]
-# The falling rate brings the game to rest. More turns for D do not: D's answer gets sharper, and G overshoots as before.
-# Two players that chase each other swing around the goal, and smaller steps make smaller swings. Lesson 07 looks into it.
+# In the last 200 rounds, when the falling rate is near 0, the mean strays by 0.05 with it and by 0.11 or 0.20 without.
+# Before that the curves cross, and their order is chance. More turns for D do not bring the mean to rest (at a constant
+# rate 0.200 with five, 0.114 with one), but they help the width: its std is off by 0.059 with five, by 0.102 with one.
+#
+# This is the wobble of part 5. Two players that chase each other swing around the goal, and smaller steps make smaller
+# swings. Lesson 07 looks into it.
 #
 # ## 7. Measure it
 #
@@ -463,9 +483,10 @@ print(f"mean {mean:.3f}, std {std:.3f}, D from 1/2 {from_half:.3f}, d_loss {loss
 # %% [markdown]
 # ### Where the measure misleads
 #
-# Now two more games of 1,200 rounds. In both, G is a single linear layer that takes larger steps. That is enough: a sum
-# of normal numbers is normal, so this G can make $N(4, 1.25^2)$ exactly. Only D differs between the two: the net you
-# know, and **a line**, `nn.Linear(1, 1)`. Predict what the line cannot see.
+# Now two more games of 1,200 rounds. In both, G is a single linear layer. That is enough: a sum of normal numbers is
+# normal, so this G can make $N(4, 1.25^2)$ exactly. It takes larger steps (`lr_g` 2e-2), because its centre is one bias,
+# which Adam moves by about the learning rate a round: 2e-3 would not get it to 4. Only D differs between the two: the net
+# you know, and **a line**, `nn.Linear(1, 1)`. Predict what the line cannot see.
 
 # %%
 officers, verdicts = {"D is a net": make_D(), "D is a line": nn.Linear(1, 1)}, {}
@@ -486,8 +507,9 @@ show(
 
 # %% [markdown]
 # By D's answers and by both losses the right run is perfect. A line says "larger is more real" or "smaller is more real"
-# and nothing else. Once the means agree its best answer is 1/2 everywhere. The width even shrank: softplus is convex, so
-# as long as the line was tilted, fakes in one heap cost G less than fakes spread out. Nothing ever widens them again.
+# and nothing else. Once the means agree its best answer is 1/2 everywhere. The width even shrank: the average of softplus
+# over spread-out logits is larger than softplus at their average, so as long as the line was tilted, fakes in one heap
+# cost G less than fakes spread out. Nothing ever widens them again.
 #
 # So **D at 1/2 is necessary, not sufficient.** It says that *this D, now,* sees no difference. Look at samples, and
 # measure them with something that is not a player. Mean and width are such measures, and they mislead as well: many
@@ -516,7 +538,7 @@ print("Every claim of this lesson holds.")
 # ## 8. What breaks, in practice
 #
 # - *"D's loss goes up, so the GAN gets worse."* No, because D's loss measures how well D tells real from fake. In your
-#   run it rises to $2 \log 2$ exactly because the fakes get better.
+#   run it falls while D is ahead, and rises to $2 \log 2$ exactly because the fakes get better.
 # - *"A perfect D is the goal."* No, because a D that is right on every sample has found fakes that are easy to find.
 #   You want a G that no D can catch. You throw D away in the end.
 # - *"G sees the data."* No. Look at G's turn in `play_round`: there is no `x` in it. G knows reality from D's gradient.
@@ -535,8 +557,10 @@ from ganedu.training import Trainer
 from ganedu.views.live import train
 
 game = VanillaGAN(mlp([z_dim, 32, 32, 1]), mlp([1, 32, 32, 1]), z_dim)
-game.betas = (0.5, 0.99)
+game.betas = (0.5, 0.99)  # Adam's, as in `play`; the library's own are (0.5, 0.999)
 trainer = Trainer(game, data, batch_size=256, lr=2e-3, n_critic=5, device="cpu")
+# add_hook: call this function after every round
+# set_lr: G's learning rate from the next round on; it falls to 0 as in `play`
 trainer.add_hook(lambda trainer: trainer.set_lr("G", 2e-3 * max(0, 1 - trainer.round / 400)))
 run = train(trainer, rounds=400)
 
