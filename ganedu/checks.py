@@ -5,6 +5,7 @@ really make, as pairs (the value that the mistake gives, what it comes from): wh
 message names the cause and not only the number.
 """
 
+import contextlib
 import json
 import os
 
@@ -129,8 +130,30 @@ def check_trainable(name, module):
         raise CheckFailed(f"{name}: its parameters take no gradient any more. Thaw what you freeze.")
 
 
+@contextlib.contextmanager
+def explain_graph_errors(*, again, changed):
+    """Turn PyTorch's errors about a used-up graph, raised in the ``with`` block, into CheckFailed.
+
+    PyTorch's own words advise ``retain_graph=True``, which hides the mistake.
+
+    Args:
+        again: the sentence where a graph is run backward a second time.
+        changed: the sentence where a graph is run backward after a step has changed a parameter in it.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        for words, sentence in (("backward through the graph a second time", again), ("inplace operation", changed)):
+            if words in str(error):
+                raise CheckFailed(sentence) from None
+        raise
+
+
 class WatchedSGD(torch.optim.SGD):
     """Plain gradient descent that writes down what it finds at each step.
+
+    ``arrived`` says whether, between its last step and the one before, a gradient other than 0 has arrived at its
+    player: it may have been cleared again before the step.
 
     Args:
         player: the name of the player that it steps, a key of ``players``.
@@ -143,10 +166,36 @@ class WatchedSGD(torch.optim.SGD):
     def __init__(self, player, players, log, lr=0.1):
         super().__init__(players[player].parameters(), lr=lr)
         self.player, self.players, self.log = player, players, log
+        self.arrived, self._arriving = False, False
+        for p in players[player].parameters():
+            if p.requires_grad:
+                p.register_hook(self._note)
+
+    def _note(self, gradient):
+        self._arriving = self._arriving or bool(gradient.any())
 
     def step(self, closure=None):
+        self.arrived, self._arriving = self._arriving, False
         self.log.append((self.player, {name: gradients(module) for name, module in self.players.items()}))
         return super().step(closure)
+
+
+def check_step_finds_gradient(optimizer, got, *, stale=0.0, nothing_arrived):
+    """The gradients ``got``, found at the last step of a ``WatchedSGD``, hold something of the round itself.
+
+    Args:
+        optimizer: the ``WatchedSGD`` that made the step.
+        got: a list of tensors, the gradients of its player just before the step.
+        stale: the value that stood in every gradient before the round.
+        nothing_arrived: the sentence where no gradient has arrived at all; one that has arrived was cleared too early.
+    """
+    if any(bool(((g != 0) & (g != stale)).any()) for g in got):
+        return
+    if optimizer.arrived:
+        raise CheckFailed(
+            f"{optimizer.player}'s step finds no gradient: clear the old ones before backward, not after it."
+        )
+    raise CheckFailed(nothing_arrived)
 
 
 def check_turns(log, want=("D", "G")):

@@ -147,6 +147,63 @@ def test_watched_optimiser_steps_like_sgd_and_writes_down_every_player():
         assert all(torch.equal(a, b) for a, b in zip(seen["D"], of_d))
 
 
+def test_a_step_that_finds_no_gradient():
+    G, D = two_layers()
+    log, players = [], {"G": G, "D": D}
+    opt_g, opt_d = (checks.WatchedSGD(name, players, log) for name in ("G", "D"))
+
+    def step(optimizer, loss=None, cleared=False):
+        """One step after ``loss`` has run backward; 10 stands in every gradient before."""
+        module = players[optimizer.player]
+        for p in module.parameters():
+            p.grad = torch.full_like(p, 10.0)
+        if loss is not None:
+            loss.backward()
+        if cleared:
+            module.zero_grad()
+        optimizer.step()
+        got = log[-1][1][optimizer.player]
+        checks.check_step_finds_gradient(optimizer, got, stale=10.0, nothing_arrived="No loss has run backward.")
+
+    x = torch.randn(4, 3)
+    step(opt_d, D(G(x)).sum())
+    step(opt_g, D(G(x)).sum())
+    for optimizer in (opt_d, opt_g):
+        optimizer.step()  # G's loss has passed through D: what has arrived before this step is of the past
+        for cleared in (False, True):
+            with pytest.raises(CheckFailed, match="^No loss has run backward.$"):
+                step(optimizer, cleared=cleared)
+        with pytest.raises(CheckFailed, match=f"^{optimizer.player}'s step finds no gradient: clear the old ones"):
+            step(optimizer, D(G(x)).sum(), cleared=True)
+    with pytest.raises(CheckFailed, match="No loss has run backward."):
+        step(opt_g, D(G(x).detach()).sum())
+
+
+def test_errors_of_the_graph_in_words_and_no_others():
+    G, D = two_layers()
+
+    def twice():
+        x_fake = G(torch.randn(4, 3))
+        D(x_fake).square().sum().backward()
+        D(x_fake).square().sum().backward()
+
+    def after_a_step():
+        logits = D(G(torch.randn(4, 3)))
+        logits.square().sum().backward(retain_graph=True)
+        torch.optim.SGD(D.parameters(), lr=0.1).step()
+        logits.square().sum().backward()
+
+    for wrong, words in ((twice, "Make them again."), (after_a_step, "Ask again.")):
+        with pytest.raises(CheckFailed, match=words):
+            with checks.explain_graph_errors(again="Make them again.", changed="Ask again."):
+                wrong()
+    for wrong, error in ((lambda: D(torch.ones(2, 5)), RuntimeError), (lambda: 1 / 0, ZeroDivisionError)):
+        with pytest.raises(error) as caught:
+            with checks.explain_graph_errors(again="Make them again.", changed="Ask again."):
+                wrong()
+        assert not isinstance(caught.value, CheckFailed)
+
+
 @pytest.mark.parametrize("turns, words", [("DD", "that of D, then D"), ("GD", "that of G, then D"), ("", "of nobody")])
 def test_turns(turns, words):
     checks.check_turns([("D", {}), ("G", {})])

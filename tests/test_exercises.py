@@ -97,9 +97,16 @@ def test_exercise_02_shows_what_its_text_says():
             outputs = grading.run_cell(cell.source, namespace)
             assert [o for o in outputs if o.output_type == "error"] == [], cell.source
             printed[cell.source] = "".join(o.text for o in outputs if o.get("name") == "stdout")
-    shown = {source: text for source, text in printed.items() if "show(" in source and "def " not in source}
+    ticks = [
+        printed[cell.source] for cell in cells(ROOT / "solutions" / "02_the_gan_game.py") if grading.is_grade(cell)
+    ]
+    assert len(ticks) == 5
+    for task, said in enumerate(ticks, 1):
+        assert said.startswith(f"✓ Task {task}: all visible checks pass.") and said.count("\n") == 1
+    assert "whether the answers are is marked when you hand in" in ticks[2]
+    shown = {source: text for source, text in printed.items() if "show_game(" in source and "def " not in source}
     broken = next(text for source, text in shown.items() if "broken_round" in source)
-    mean, std = map(float, re.match(r"forged: mean (-?[\d.]+), std ([\d.]+)", broken).groups())
+    mean, std = map(float, re.match(r"fakes: mean (-?[\d.]+), std ([\d.]+)", broken).groups())
     assert mean < 1.5 and std < 0.5  # a spike, two standard deviations or more below the mean of the real numbers
     last = list(printed.values())[-1]
     assert "your run: succeeded" in last and "the stuck run: did not succeed" in last

@@ -74,6 +74,26 @@ def d_loss(real_logits, fake_logits):
         },
         "take the sigmoid twice",
     ),
+    "log of raw logits": (
+        "task1_check",
+        {
+            "task1_d_loss": """
+def d_loss(real_logits, fake_logits):
+    return -torch.log(real_logits).mean() - torch.log(1 - fake_logits).mean()
+"""
+        },
+        "a negative one has no logarithm",
+    ),
+    "a float": (
+        "task1_check",
+        {
+            "task1_d_loss": """
+def d_loss(real_logits, fake_logits):
+    return F.softplus(-real_logits).mean().item() + F.softplus(fake_logits).mean().item()
+"""
+        },
+        "Return a tensor, not a float: D learns from its gradient.",
+    ),
     # --- task 2 -----------------------------------------------------------------------------------------------
     "saturating loss": (
         "task2_check",
@@ -85,7 +105,7 @@ def g_loss(G, D, z):
         },
         "the minimax loss: it saturates",
     ),
-    "forgeries labelled forged": (
+    "fakes labelled fake": (
         "task2_check",
         {
             "task2_g_loss": """
@@ -107,6 +127,16 @@ def g_loss(G, D, z):
         },
         "detached before D sees them",
     ),
+    "log of a raw logit": (
+        "task2_check",
+        {
+            "task2_g_loss": """
+def g_loss(G, D, z):
+    return -torch.log(D(G(z))).mean()
+"""
+        },
+        "D gives logits, not probabilities",
+    ),
     # --- task 3 -----------------------------------------------------------------------------------------------
     "log 2 at one half": (
         "task3_check",
@@ -116,7 +146,7 @@ def predictions():
     return dict(at_half=0.693, good_police=0.2107, caught=2.303, when_d_improves="up", verdict="c")
 """
         },
-        "log 2 again on the forged ones",
+        "log 2 again on the fakes",
     ),
     "a better D means a better G": (
         "task3_check",
@@ -143,7 +173,7 @@ def predictions():
         "task4_check",
         {
             "task4_train_round": """
-def train_round(G, D, opt_g, opt_d, x, z):
+def train_round(G, D, opt_d, opt_g, x, z):
     opt_g.zero_grad()
     opt_d.zero_grad()
     d_loss = d_minimax(D(x), D(G(z)))
@@ -161,7 +191,7 @@ def train_round(G, D, opt_g, opt_d, x, z):
         "task4_check",
         {
             "task4_train_round": """
-def train_round(G, D, opt_g, opt_d, x, z):
+def train_round(G, D, opt_d, opt_g, x, z):
     d_loss = d_minimax(D(x), D(G(z).detach()))
     d_loss.backward()
     opt_d.step()
@@ -178,7 +208,7 @@ def train_round(G, D, opt_g, opt_d, x, z):
         "task4_check",
         {
             "task4_train_round": """
-def train_round(G, D, opt_g, opt_d, x, z):
+def train_round(G, D, opt_d, opt_g, x, z):
     opt_d.zero_grad()
     d_loss = d_minimax(D(x), D(G(z).detach()))
     d_loss.backward()
@@ -191,6 +221,134 @@ def train_round(G, D, opt_g, opt_d, x, z):
 """
         },
         "that of D, then D; wants D, then G",
+    ),
+    "G's turn with detached fakes": (
+        "task4_check",
+        {
+            "task4_train_round": """
+def train_round(G, D, opt_d, opt_g, x, z):
+    x_fake = G(z).detach()
+    loss_of_d = d_minimax(D(x), D(x_fake))
+    opt_d.zero_grad()
+    loss_of_d.backward()
+    opt_d.step()
+    loss_of_g = g_nonsaturating(D(x_fake))
+    opt_g.zero_grad()
+    loss_of_g.backward()
+    opt_g.step()
+    return loss_of_d.detach(), loss_of_g.detach()
+"""
+        },
+        "No gradient of G's loss arrives in G: its fakes are detached.",
+    ),
+    "one graph for both turns": (
+        "task4_check",
+        {
+            "task4_train_round": """
+def train_round(G, D, opt_d, opt_g, x, z):
+    x_fake = G(z)
+    loss_of_d = d_minimax(D(x), D(x_fake))
+    opt_d.zero_grad()
+    loss_of_d.backward()
+    opt_d.step()
+    loss_of_g = g_nonsaturating(D(x_fake))
+    opt_g.zero_grad()
+    loss_of_g.backward()
+    opt_g.step()
+    return loss_of_d.detach(), loss_of_g.detach()
+"""
+        },
+        "D's backward pass has used up the graph through G: do not retain it",
+    ),
+    "logits of before D's step": (
+        "task4_check",
+        {
+            "task4_train_round": """
+def train_round(G, D, opt_d, opt_g, x, z):
+    fake_logits = D(G(z))
+    loss_of_d = d_minimax(D(x), fake_logits)
+    opt_d.zero_grad()
+    loss_of_d.backward(retain_graph=True)
+    opt_d.step()
+    loss_of_g = g_nonsaturating(fake_logits)
+    opt_g.zero_grad()
+    loss_of_g.backward()
+    opt_g.step()
+    return loss_of_d.detach(), loss_of_g.detach()
+"""
+        },
+        "the D of before D's step, which is gone",
+    ),
+    "D's gradient cleared after backward": (
+        "task4_check",
+        {
+            "task4_train_round": """
+def train_round(G, D, opt_d, opt_g, x, z):
+    loss_of_d = d_minimax(D(x), D(G(z).detach()))
+    loss_of_d.backward()
+    opt_d.zero_grad()
+    opt_d.step()
+    loss_of_g = g_nonsaturating(D(G(z)))
+    opt_g.zero_grad()
+    loss_of_g.backward()
+    opt_g.step()
+    return loss_of_d.detach(), loss_of_g.detach()
+"""
+        },
+        "D's step finds no gradient: clear the old ones before backward, not after it.",
+    ),
+    "G's gradient cleared after backward": (
+        "task4_check",
+        {
+            "task4_train_round": """
+def train_round(G, D, opt_d, opt_g, x, z):
+    loss_of_d = d_minimax(D(x), D(G(z).detach()))
+    opt_d.zero_grad()
+    loss_of_d.backward()
+    opt_d.step()
+    loss_of_g = g_nonsaturating(D(G(z)))
+    loss_of_g.backward()
+    G.zero_grad()
+    opt_g.step()
+    return loss_of_d.detach(), loss_of_g.detach()
+"""
+        },
+        "G's step finds no gradient: clear the old ones before backward, not after it.",
+    ),
+    "both backward before both steps": (
+        "task4_check",
+        {
+            "task4_train_round": """
+def train_round(G, D, opt_d, opt_g, x, z):
+    loss_of_d = d_minimax(D(x), D(G(z).detach()))
+    opt_d.zero_grad()
+    loss_of_d.backward()
+    loss_of_g = g_nonsaturating(D(G(z)))
+    opt_g.zero_grad()
+    loss_of_g.backward()
+    opt_d.step()
+    opt_g.step()
+    return loss_of_d.detach(), loss_of_g.detach()
+"""
+        },
+        "G's loss has run backward before D's step",
+    ),
+    "D's loss never runs backward": (
+        "task4_check",
+        {
+            "task4_train_round": """
+def train_round(G, D, opt_d, opt_g, x, z):
+    loss_of_d = d_minimax(D(x), D(G(z).detach()))
+    opt_d.zero_grad()
+    opt_d.step()
+    loss_of_g = g_nonsaturating(D(G(z)))
+    opt_g.zero_grad()
+    loss_of_g.backward()
+    opt_g.step()
+    return loss_of_d.detach(), loss_of_g.detach()
+"""
+        },
+        "call its backward before D's step",
     ),
     # --- task 5 -----------------------------------------------------------------------------------------------
     "asks D": (
@@ -225,7 +383,29 @@ def succeeded(G, D, z, tolerance=0.15):
         },
         "or its square",
     ),
-    "sign of the difference": (  # only a hidden test sees this one
+    "or for and": (
+        "task5_check",
+        {
+            "task5_succeeded": """
+def succeeded(G, D, z, tolerance=0.15):
+    samples = G(z)
+    return abs(samples.mean().item() - MEAN) < tolerance or abs(samples.std().item() - STD) < tolerance
+"""
+        },
+        "but too high by 0.3",
+    ),
+    "a tolerance of its own": (  # only a hidden test sees this one
+        "task5_check",
+        {
+            "task5_succeeded": """
+def succeeded(G, D, z, tolerance=0.15):
+    samples = G(z)
+    return abs(samples.mean().item() - MEAN) < 0.15 and abs(samples.std().item() - STD) < 0.15
+"""
+        },
+        "Use tolerance",
+    ),
+    "sign of the difference": (
         "task5_check",
         {
             "task5_succeeded": """
@@ -234,7 +414,7 @@ def succeeded(G, D, z, tolerance=0.15):
     return bool(samples.mean() - MEAN < tolerance and (samples.std() - STD).abs() < tolerance)
 """
         },
-        "A difference may be negative",
+        "but too low by 0.3",
     ),
 }
 
@@ -291,7 +471,7 @@ def g_loss(G, D, z):
     },
     "one fake batch for both turns": {
         "task4_train_round": """
-def train_round(G, D, opt_g, opt_d, x, z):
+def train_round(G, D, opt_d, opt_g, x, z):
     x_fake = G(z)
     d_loss = d_minimax(D(x), D(x_fake.detach()))
     opt_d.zero_grad(set_to_none=False)
@@ -311,7 +491,7 @@ def succeeded(G, D, z, tolerance=0.15):
     },
     "no_grad, frozen and cleared at the end": {
         "task4_train_round": """
-def train_round(G, D, opt_g, opt_d, x, z):
+def train_round(G, D, opt_d, opt_g, x, z):
     for optimizer in (opt_d, opt_g):
         optimizer.zero_grad()
     with torch.no_grad():
@@ -326,12 +506,28 @@ def train_round(G, D, opt_g, opt_d, x, z):
     D.requires_grad_(True)
     return [float(loss_of_d), float(loss_of_g)]
 """,
+        "task3_predictions": """
+def predictions():
+    return dict(at_half=1.386, good_police=0.211, caught=2.303, when_d_improves="Up", verdict="C ")
+""",
         "task5_succeeded": """
 def succeeded(G, D, z, tolerance=0.15):
     x_fake = G(z)
     if (x_fake.mean() - MEAN).abs() > tolerance:
         return False
     return (x_fake.var().sqrt() - STD).abs() < tolerance
+""",
+    },
+    "no backward at all": {
+        "task4_train_round": """
+def train_round(G, D, opt_d, opt_g, x, z):
+    def turn(loss, net, optimizer):
+        for p, gradient in zip(net.parameters(), torch.autograd.grad(loss, list(net.parameters()))):
+            p.grad = gradient
+        optimizer.step()
+        return loss.detach()
+    loss_of_d = turn(d_minimax(D(x), D(G(z))), D, opt_d)
+    return loss_of_d, turn(g_nonsaturating(D(G(z))), G, opt_g)
 """,
     },
 }
