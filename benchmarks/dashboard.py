@@ -4,7 +4,7 @@
 
 Runs in a real IPython kernel, so that every message to the front end is made, signed and sent. Three kinds of run take
 turns in one process: without the dashboard, with it, and with it forced to 5 pictures a second whatever they cost (the
-dashboard otherwise holds itself to 1 % of the training time). Prints Markdown and writes it with the JSON into
+dashboard otherwise holds itself to 0.8 % of the training time). Prints Markdown and writes it with the JSON into
 results/.
 """
 

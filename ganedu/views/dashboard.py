@@ -71,7 +71,7 @@ class Dashboard:
         drawing_seconds: time spent drawing and writing while training ran.
     """
 
-    def __init__(self, trainer, rounds=None, *, picture=None, fps=5, budget=0.01):
+    def __init__(self, trainer, rounds=None, *, picture=None, fps=5, budget=0.008):
         self.trainer = trainer
         self.interval = 1 / real_number("fps", fps, above=0)
         self.budget = real_number("budget", budget, above=0, at_most=1)
