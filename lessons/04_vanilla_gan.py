@@ -93,7 +93,8 @@ show(
 
 # %% [markdown]
 # So: can a GAN learn what pixels have to do with each other? Take lesson 02's recipe as it is, only wider: linear
-# layers with ReLU, five D steps a round, Adam at 2e-3. Play 150 rounds.
+# layers with ReLU, five D steps a round, Adam at 2e-3. Play 150 rounds. (Samples come from an average of G's
+# weights over the last rounds; `ema_decay` says over how many, and section 5 comes back to it.)
 
 # %%
 seed_all(SEED)

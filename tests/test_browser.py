@@ -6,6 +6,7 @@ names another. Screenshots go to the folder ``GANEDU_SCREENSHOTS``, or to pytest
 
 import os
 import re
+import statistics
 import time
 from pathlib import Path
 
@@ -156,4 +157,4 @@ def test_a_student_trains_live(tmp_path, screenshots, chromium):
         page.screenshot(path=screenshots / "5-final-picture.png")
 
     print("reaction in ms: Pause {:.0f}, Resume {:.0f}, Pause {:.0f}".format(*reactions))
-    assert min(reactions) < 300, reactions
+    assert statistics.median(reactions) < 300, reactions
