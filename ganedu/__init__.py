@@ -17,6 +17,7 @@ _SUBMODULES = (
     "divergences",
     "gan",
     "health",
+    "latent",
     "losses",
     "metrics",
     "models",
