@@ -1,4 +1,4 @@
-"""Distances between distributions: exact on a grid, Wasserstein-1 from samples.
+"""Distances between distributions: exact on a grid, and from samples: Wasserstein-1, and JS by training a discriminator.
 
 On a grid a density is a tensor of its values at points ``dx`` apart (in the plane: ``dx`` is the area of a cell), and an
 integral is a sum times dx. Tensors, arrays and lists are taken; everything is computed, and returned, as float64 tensors.
@@ -6,11 +6,15 @@ Logarithms are natural, results are in nats, and 0 log 0 = 0.
 """
 
 import math
+from typing import NamedTuple
 
 import torch
+from torch import nn
 from torch.special import xlog1py, xlogy
 
-from ganedu.arguments import real_number
+from ganedu.arguments import real_number, whole_number
+from ganedu.blocks import mlp
+from ganedu.losses import d_minimax
 
 
 def kl(p, q, dx):
@@ -96,6 +100,112 @@ def wasserstein1(x, y):
     from scipy.stats import wasserstein_distance
 
     return float(wasserstein_distance(_samples("x", x), _samples("y", y)))
+
+
+def wasserstein1_grid(p, q, dx):
+    """W₁(p, q) = ∫ |P - Q| dx for densities on the line, P and Q their distribution functions; 0 to infinity.
+
+    Args:
+        p, q: (N,) densities on one grid of the line.
+        dx: as for ``kl``.
+
+    Returns:
+        a scalar tensor, in the units of the grid.
+
+    Raises:
+        ValueError: as for ``kl``, and for a grid that is not on the line.
+    """
+    p, q, dx = _densities(p, q, dx)
+    if p.ndim != 1:
+        raise ValueError(f"p: got shape {tuple(p.shape)}, wants (N,), a density on the line")
+    return (p - q).cumsum(0).abs().sum() * dx * dx
+
+
+def js_bound(real_logits, fake_logits):
+    """log 2 - L_D / 2, with L_D = ``d_minimax``: at most JS(p, q), and equal to it for the optimal D.
+
+    From V(D, G) ≤ max_D V = 2 JS - 2 log 2 (Goodfellow et al. 2014, theorem 1). The inequality is one of expectations:
+    samples that D was trained on, or few of them, may exceed it.
+
+    Args:
+        real_logits, fake_logits: D's raw outputs on samples of p and of q, any shape.
+
+    Returns:
+        a scalar tensor, nats; at most log 2, below 0 for a D that is worse than a coin.
+    """
+    return math.log(2) - d_minimax(real_logits, fake_logits) / 2
+
+
+class JSEstimate(NamedTuple):
+    """What ``estimate_js`` found, in nats.
+
+    ``fresh``: D judged on samples that it has not seen: an estimate from below. ``reused``: the same D on the samples
+    that it has learned, which is biased upwards. ``D``: the trained net.
+    """
+
+    fresh: float
+    reused: float
+    D: nn.Module
+
+
+def estimate_js(x, y, D=None, *, held_out=0.5, steps=1000, batch_size=256, lr=1e-2):
+    """Estimate JS(p, q) from samples x of p and y of q, by training a discriminator (Goodfellow et al. 2014, theorem 1).
+
+    Both sets are shuffled and split. D learns on one part (Adam, its rate falling to 0 in a straight line) and is judged
+    on the other. Random numbers come from torch's global generator.
+
+    Args:
+        x, y: (N, ...) and (M, ...) samples, the rest of their shapes equal; (N,) stands for (N, 1).
+        D: a net that maps a batch to (n, 1) logits, trained in place; two hidden layers of 32 unless given.
+        held_out: the share of each set on which D is judged, between 0 and 1.
+        steps, batch_size, lr: of D's training.
+
+    Returns:
+        a ``JSEstimate``.
+
+    Raises:
+        ValueError, TypeError: fewer than two samples, shapes that differ, or a number out of range.
+    """
+    x, y = _batch("x", x), _batch("y", y)
+    if x.shape[1:] != y.shape[1:]:
+        raise ValueError(f"y: got samples of shape {tuple(y.shape[1:])}, wants that of x's, {tuple(x.shape[1:])}")
+    held_out = real_number("held_out", held_out, above=0, below=1)
+    steps, batch_size = whole_number("steps", steps), whole_number("batch_size", batch_size)
+    lr = real_number("lr", lr, above=0, below=math.inf)
+    x_train, x_fresh = _split(x, held_out)
+    y_train, y_fresh = _split(y, held_out)
+    if D is None:
+        D = nn.Sequential(nn.Flatten(), mlp([x[0].numel(), 32, 32, 1])).to(x.device)
+    optimizer = torch.optim.Adam(D.parameters(), lr=lr)
+    for step in range(steps):
+        optimizer.param_groups[0]["lr"] = lr * (1 - step / steps)
+        loss = d_minimax(D(_pick(x_train, batch_size)), D(_pick(y_train, batch_size)))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    with torch.no_grad():
+        return JSEstimate(float(js_bound(D(x_fresh), D(y_fresh))), float(js_bound(D(x_train), D(y_train))), D)
+
+
+def _batch(name, values):
+    values = torch.as_tensor(values)
+    values = values[:, None] if values.ndim == 1 else values
+    if values.ndim < 2 or len(values) < 2:
+        raise ValueError(f"{name}: got shape {tuple(values.shape)}, wants (N, ...) with at least two samples")
+    if not values.is_floating_point() or not torch.isfinite(values).all():
+        raise ValueError(f"{name}: got numbers of {values.dtype}, not all finite floats, wants finite floats")
+    return values.detach().float()
+
+
+def _split(samples, held_out):
+    """Shuffled, then cut in two: (those to learn from, those to judge by), at least one of each."""
+    samples = samples[torch.randperm(len(samples)).to(samples.device)]
+    cut = min(max(round(len(samples) * (1 - held_out)), 1), len(samples) - 1)
+    return samples[:cut], samples[cut:]
+
+
+def _pick(samples, n):
+    return samples[torch.randint(len(samples), (n,)).to(samples.device)]
 
 
 def _kl(p, q, dx):

@@ -8,7 +8,16 @@ import scipy.integrate
 import scipy.stats
 import torch
 
-from ganedu.divergences import js, kl, optimal_discriminator, value, wasserstein1
+from ganedu.divergences import (
+    estimate_js,
+    js,
+    js_bound,
+    kl,
+    optimal_discriminator,
+    value,
+    wasserstein1,
+    wasserstein1_grid,
+)
 
 X = np.linspace(-20, 20, 8001)
 DX = X[1] - X[0]
@@ -124,3 +133,86 @@ def test_bad_input():
         wasserstein1(np.zeros((5, 2)), [0.0])
     with pytest.raises(ValueError, match="y: got shape"):
         wasserstein1([0.0], [])
+
+
+# --- on the line, by distribution functions ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("first, second", PAIRS)
+def test_w1_on_a_grid_equals_scipys(first, second):
+    p, q = normal(*first), normal(*second)
+    expected = scipy.stats.wasserstein_distance(X, X, p, q)
+    assert float(wasserstein1_grid(p, q, DX)) == pytest.approx(expected, abs=1e-6)
+
+
+def test_w1_of_disjoint_boxes_is_the_shift():
+    p = scipy.stats.uniform(-3, 1).pdf(X + DX / 2)
+    for shift in (1, 2.5, 15):
+        q = scipy.stats.uniform(-3 + shift, 1).pdf(X + DX / 2)
+        assert float(wasserstein1_grid(p, q, DX)) == pytest.approx(shift, abs=1e-9)
+    with pytest.raises(ValueError, match=r"p: got shape \(2, 2\), wants \(N,\), a density on the line"):
+        wasserstein1_grid(torch.full((2, 2), 0.25), torch.full((2, 2), 0.25), 1.0)
+
+
+# --- JS from samples --------------------------------------------------------------------------------------------
+
+
+def test_js_bound_is_reached_by_the_optimal_discriminator_and_by_no_other():
+    """Probabilities weighted by hand: two values, p = (3/4, 1/4), q = (1/4, 3/4)."""
+    p, q = torch.tensor([0, 0, 0, 1]), torch.tensor([0, 1, 1, 1])  # samples in exactly these shares
+    exact = 0.75 * math.log(1.5) + 0.25 * math.log(0.5)  # KL of either to their mean, (1/2, 1/2)
+    for offset in (0.0, 0.3, -1.0, 4.0):
+        logits = torch.tensor([math.log(3), -math.log(3)], dtype=torch.float64) + offset
+        bound = float(js_bound(logits[p], logits[q]))
+        assert bound == pytest.approx(exact, abs=1e-12) if offset == 0 else bound < exact - 0.001
+    assert float(js_bound(torch.zeros(3), torch.zeros(5))) == pytest.approx(0, abs=1e-7)
+    assert float(js_bound(torch.full((3,), 50.0), torch.full((5,), -50.0))) == pytest.approx(math.log(2))
+
+
+@pytest.mark.parametrize("first, second", [((0, 1), (1, 1)), ((0, 1), (0, 3))])
+def test_js_from_samples_is_near_the_exact_one(first, second):
+    exact = float(js(normal(*first), normal(*second), DX))
+    rng = np.random.default_rng(0)
+    x, y = (rng.normal(*pair, 40_000) for pair in (first, second))
+    torch.manual_seed(0)
+    estimate = estimate_js(x, y, steps=400)
+    assert estimate.fresh == pytest.approx(exact, abs=0.02)
+    assert estimate.reused == pytest.approx(exact, abs=0.02)  # so many samples are not learned by heart
+    with torch.no_grad():
+        more = (
+            torch.from_numpy(rng.normal(*first, (40_000, 1))).float(),
+            torch.from_numpy(rng.normal(*second, (40_000, 1))),
+        )
+        again = float(js_bound(estimate.D(more[0]), estimate.D(more[1].float())))
+    assert again == pytest.approx(estimate.fresh, abs=0.02)
+
+
+def test_reused_samples_lie_and_fresh_ones_do_not():
+    """x and y of one and the same distribution in ten dimensions, 60 of each: the exact divergence is 0."""
+    torch.manual_seed(0)
+    x, y = torch.randn(2, 60, 10)
+    estimate = estimate_js(x, y, steps=400)
+    assert estimate.reused > 0.6 and estimate.fresh < 0.05
+
+
+def test_samples_are_shuffled_before_they_are_split():
+    """Sorted samples: without shuffling D would learn on small numbers and be judged on large ones."""
+    torch.manual_seed(0)
+    x = torch.randn(20_000).sort().values
+    assert abs(estimate_js(x, torch.randn(20_000).sort().values, steps=100).fresh) < 0.02
+
+
+def test_a_net_of_ones_own_and_bad_samples():
+    torch.manual_seed(0)
+    x = torch.rand(64, 1, 4, 4)
+    D = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(16, 1))
+    before = D[1].weight.clone()
+    assert estimate_js(x, x + 1, D, steps=200, lr=0.1).D is D and not torch.equal(D[1].weight, before)
+    with pytest.raises(ValueError, match=r"y: got samples of shape \(4,\), wants that of x's, \(1,\)"):
+        estimate_js(torch.zeros(9), torch.zeros(9, 4))
+    with pytest.raises(ValueError, match=r"x: got shape \(1, 1\), wants \(N, ...\) with at least two samples"):
+        estimate_js([0.0], [1.0, 2.0])
+    with pytest.raises(ValueError, match="y: got numbers of torch.float32, not all finite floats"):
+        estimate_js([0.0, 1.0], [math.nan, 2.0])
+    with pytest.raises(ValueError, match="held_out: got 1.0, wants a number above 0 and below 1"):
+        estimate_js([0.0, 1.0], [1.0, 2.0], held_out=1.0)

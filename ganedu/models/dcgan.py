@@ -93,7 +93,7 @@ class DCGAN(GAN):
 
     def g_loss(self, x, z):
         """-E[log D(G(z))]"""
-        return self.objective.g(self.D(self.G(z)))
+        return self.objective.g_loss(self.D, x, self.G(z))
 
     def observe(self, x, z):
         """D(x) and D(G(z)): the mean probability that D gives to "real"."""

@@ -48,7 +48,7 @@ class VanillaGAN(GAN):
 
     def g_loss(self, x, z):
         """-E[log D(G(z))], or E[log(1 - D(G(z)))] where ``loss=minimax``   (section 3; eq. 1)"""
-        return self.objective.g(self.D(self.G(z)))
+        return self.objective.g_loss(self.D, x, self.G(z))
 
     def observe(self, x, z):
         """D(x) and D(G(z)): the mean probability that D gives to "real"."""

@@ -336,12 +336,7 @@ class Dashboard:
             if self._error is not None and state == "failed":
                 message = f"{type(self._error).__name__}: {self._error}"
                 parts = [f"round {round_:,}", f'<span style="white-space: normal">{escape(message)}</span>']
-            share = 100 * min(1, round_ / self.target) if self.target else 0
-            word = f'<b style="background: {STATE_COLORS[state]}">{state}</b>'
-            self.status.value = (
-                f'<div class="ganedu-status">{word}{"".join(f"<span>{part}</span>" for part in parts)}'
-                f'<div class="ganedu-bar"><div style="width: {share:.1f}%"></div></div></div>'
-            )
+            # the buttons first: whoever reads "paused" may press Resume at once
             for button, works in (
                 (self.pause, state == "running"),
                 (self.resume, state == "paused"),
@@ -350,6 +345,12 @@ class Dashboard:
             ):
                 if button.disabled == works:
                     button.disabled = not works
+            share = 100 * min(1, round_ / self.target) if self.target else 0
+            word = f'<b style="background: {STATE_COLORS[state]}">{state}</b>'
+            self.status.value = (
+                f'<div class="ganedu-status">{word}{"".join(f"<span>{part}</span>" for part in parts)}'
+                f'<div class="ganedu-bar"><div style="width: {share:.1f}%"></div></div></div>'
+            )
             self._write_settings()
 
     def _write_settings(self):
