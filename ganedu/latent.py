@@ -1,4 +1,4 @@
-"""Ways from one latent to another: along a straight line, and along a great circle."""
+"""Ways from one latent to another, along a straight line and along a great circle, and arithmetic with latents."""
 
 import torch
 
@@ -39,6 +39,46 @@ def slerp(a, b, t):
     of_a = torch.where(has_circle, ((1 - t) * angle).sin() / angle.sin(), 1 - t)
     of_b = torch.where(has_circle, (t * angle).sin() / angle.sin(), t)
     return of_a * a + of_b * b
+
+
+def to_shell(z):
+    """The latents ``z`` (..., z_dim), each stretched or shrunk to the length √z_dim, near which draws from N(0, I) lie.
+
+    Raises:
+        TypeError, ValueError: no tensor of floats, or a latent of length 0, which has no direction.
+    """
+    if not isinstance(z, torch.Tensor) or not z.is_floating_point() or z.ndim == 0:
+        raise TypeError(f"z: got {type(z).__name__}, wants a tensor of floats, (..., z_dim)")
+    length = torch.linalg.vector_norm(z, dim=-1, keepdim=True)
+    if not bool((length > 0).all()):
+        raise ValueError("z: got a latent of length 0, wants one with a direction")
+    return z * (z.shape[-1] ** 0.5 / length)
+
+
+def arithmetic(plus, minus=()):
+    """Σ mean(group) over ``plus`` - Σ mean(group) over ``minus`` (Radford et al. 2016, section 6.3.2).
+
+    One latent stands for all that is in its picture; the mean over a group keeps what its pictures share.
+
+    Args:
+        plus, minus: lists of groups, each (n, z_dim) latents of pictures that share something; ``minus`` may be empty.
+
+    Returns:
+        (z_dim,), of no particular length: see ``to_shell``.
+
+    Raises:
+        ValueError: no group to add, or a group that is empty or does not fit the first.
+    """
+    plus, minus = list(plus), list(minus)
+    if not plus:
+        raise ValueError("plus: got no group, wants at least one of shape (n, z_dim)")
+    z_dim = plus[0].shape[-1]
+    for name, groups in (("plus", plus), ("minus", minus)):
+        for group in groups:
+            if group.ndim != 2 or len(group) == 0 or group.shape[1] != z_dim:
+                raise ValueError(f"{name}: got a group of shape {tuple(group.shape)}, wants (n, {z_dim}), n at least 1")
+    total = torch.stack([group.mean(0) for group in plus]).sum(0)
+    return total - torch.stack([group.mean(0) for group in minus]).sum(0) if minus else total
 
 
 def _checked(a, b, t):

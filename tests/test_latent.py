@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from ganedu.latent import lerp, slerp
+from ganedu.latent import arithmetic, lerp, slerp, to_shell
 
 A, B = torch.randn(2, 5, 64, generator=torch.Generator().manual_seed(0)).double()
 WAYS = pytest.mark.parametrize("way", [lerp, slerp])
@@ -74,3 +74,38 @@ def test_errors_name_the_argument(way):
         way(A, B[:, :63], 0.5)
     with pytest.raises(TypeError, match="a: got list, wants a tensor"):
         way([1.0], B, 0.5)
+
+
+def test_arithmetic_by_hand():
+    a, b, c = torch.tensor([[1.0, 0.0], [3.0, 2.0]]), torch.tensor([[0.0, 4.0]]), torch.tensor([[1.0, 1.0], [0.0, 0.0]])
+    assert arithmetic([a]).tolist() == [2.0, 1.0]
+    assert arithmetic([a, b], [c]).tolist() == [1.5, 4.5]
+    assert arithmetic([a, b, b], [c, a]).tolist() == [-0.5, 7.5]
+
+
+def test_to_shell_keeps_directions():
+    z = to_shell(A)
+    assert torch.allclose(z.norm(dim=1), torch.full((5,), 8.0).double())
+    assert torch.allclose(torch.cosine_similarity(z, A, dim=1), torch.ones(5).double())
+
+
+def test_draws_lie_near_the_shell():
+    """The length of a draw in d dimensions is chi-distributed: mean about √d - 1/(4√d), deviation about 1/√2."""
+    lengths = torch.randn(20_000, 64, generator=torch.Generator().manual_seed(2)).norm(dim=1)
+    assert lengths.mean().item() == pytest.approx(8 - 1 / 32, abs=0.02)
+    assert lengths.std().item() == pytest.approx(2**-0.5, abs=0.02)
+
+
+@pytest.mark.parametrize(
+    "call, words",
+    [
+        (lambda: arithmetic([]), "plus: got no group, wants at least one"),
+        (lambda: arithmetic([A], [A[0]]), r"minus: got a group of shape \(64,\), wants \(n, 64\), n at least 1"),
+        (lambda: arithmetic([A, A[:0]]), r"plus: got a group of shape \(0, 64\)"),
+        (lambda: to_shell(torch.zeros(2, 3)), "z: got a latent of length 0"),
+        (lambda: to_shell([1.0]), "z: got list, wants a tensor of floats"),
+    ],
+)
+def test_what_has_no_mean_or_direction_is_named(call, words):
+    with pytest.raises((TypeError, ValueError), match=words):
+        call()
