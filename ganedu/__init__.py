@@ -25,6 +25,7 @@ _SUBMODULES = (
     "regularizers",
     "runtime",
     "training",
+    "upsampling",
     "views",
 )
 
