@@ -16,19 +16,19 @@ from ganedu.views.figure import CRITIC, FAKE, REAL, in_notebook, show
 
 FARTHEST = 12.0  # of the mean
 WIDTHS = (0.2, 3.0)  # of both standard deviations
-SMALLEST = 1e-12  # where the logarithmic axis of the gradients ends
+SMALLEST = 1e-10  # where the logarithmic axis of the gradients ends; what is smaller reads as 0
 NOW = "#555555"
 DX = 0.02
 X = np.arange(-9 * WIDTHS[1], FARTHEST + 9 * WIDTHS[1] + DX / 2, DX)  # nine standard deviations either way
 NUMBERS = {  # key of ``measure``: (name, what it says)
-    "value": ("V(D*, G)", "what D gains in the game, at its best"),
-    "twice_js": ("2 JSD − 2 log 2", "the same number, by the theorem"),
+    "value": ("V(D*, G)", "the best that D can reach"),
+    "twice_js": ("2 JSD − 2 log 2", "equal to it, says the theorem"),
     "js": ("JSD", "from 0 to log 2 = 0.6931"),
     "kl_pq": ("KL(p ‖ q)", "real to fake; no upper end"),
     "kl_qp": ("KL(q ‖ p)", "fake to real; no upper end"),
-    "w1": ("W₁", "how far the fakes have to be carried"),
-    "saturating": ("saturating", "slope in t of E[log(1 − D*(G(z)))]"),
-    "nonsaturating": ("non-saturating", "slope in t of −E[log D*(G(z))]"),
+    "w1": ("W₁", "how far to carry the fakes"),
+    "saturating": ("saturating", "gradient in t of E[log(1 − D*)]"),
+    "nonsaturating": ("non-saturating", "gradient in t of −E[log D*]"),
 }
 STYLE = """<style>
 .ganedu-divergence { background: #fff; color: #333; padding: 10px 12px; border: 1px solid #ccc; border-radius: 4px;
@@ -38,8 +38,9 @@ STYLE = """<style>
 .ganedu-divergence .widget-readout { background: #fff; }
 .ganedu-divergence svg { display: block; }
 .ganedu-numbers { border-collapse: collapse; font: 13px/1.5 system-ui, sans-serif; color: #333; }
-.ganedu-numbers td { padding: 1px 10px 1px 0; border: 0; text-align: left; background: #fff; color: #333; }
-.ganedu-numbers td.ganedu-number { font-variant-numeric: tabular-nums; text-align: right; min-width: 74px;
+.ganedu-numbers td { padding: 1px 10px 1px 0; border: 0; text-align: left; background: #fff; color: #333;
+  white-space: nowrap; }
+.ganedu-numbers td.ganedu-number { font-variant-numeric: tabular-nums; text-align: right; min-width: 62px;
   font-weight: 600; }
 .ganedu-numbers tr.ganedu-part td { border-top: 1px solid #ccc; }
 </style>"""
@@ -110,8 +111,8 @@ class Divergence:
         sliders = [self.mean, self.std, self.real_std]
         for slider in sliders:
             slider.observe(lambda change: self.update(), names="value")
-        left = widgets.VBox([*sliders, self.table], layout=widgets.Layout(margin="0 12px 0 0"))
-        right = widgets.VBox([self.densities, self.distances, self.gradients])
+        left = widgets.VBox([*sliders, self.table], layout=widgets.Layout(margin="0 10px 0 0", flex="0 0 auto"))
+        right = widgets.VBox([self.densities, self.distances, self.gradients], layout=widgets.Layout(flex="0 0 auto"))
         self.widget = widgets.VBox([widgets.HTML(STYLE), widgets.HBox([left, right])])
         self.widget.add_class("ganedu-divergence")
         keep_subshells([*sliders, self.densities, self.distances, self.gradients, self.table])
@@ -142,7 +143,7 @@ class Divergence:
         self.table.value = _table(self.numbers)
         sweep = self._sweeps[position[1:]]
         for html, chart in zip((self.densities, self.distances, self.gradients), _charts(position, sweep)):
-            html.value = line_chart(**chart, width=470)
+            html.value = line_chart(**chart, width=420)
 
 
 def slide_apart(mean=3.0, std=1.0, real_std=1.0):
@@ -200,12 +201,22 @@ def _sweep(std, real_std):
 def _charts(position, sweep):
     """The three charts, each as the arguments of ``line_chart``."""
     mean, std, real_std = position
-    # points where something happens: around both bells and, for D*, in between
-    around = np.linspace(-4, 4, 61)
     low, high = -6.0, FARTHEST + 5
-    xs = np.unique(np.concatenate([around * real_std, mean + around * std, np.linspace(low, high, 71)]))
+
+    def log_densities(xs):
+        return _log_normal(xs, 0.0, real_std), _log_normal(xs, mean, std)
+
+    def best_D(xs):
+        log_p, log_q = log_densities(xs)
+        return np.exp(-np.logaddexp(0, log_q - log_p))
+
+    # points where something happens: around both bells, and where D* rises or falls
+    around, fine = np.linspace(-4, 4, 51), np.linspace(low, high, 2301)
+    risen = np.abs(np.diff(best_D(fine), prepend=best_D(fine[:1]))).cumsum()
+    changes = np.interp(np.linspace(0, risen[-1], 41), risen, fine)
+    xs = np.unique(np.concatenate([around * real_std, mean + around * std, changes, np.linspace(low, high, 51)]))
     xs = xs[(xs >= low) & (xs <= high)]
-    log_p, log_q = _log_normal(xs, 0.0, real_std), _log_normal(xs, mean, std)
+    log_p, log_q = log_densities(xs)
     heights = np.exp(log_p), np.exp(log_q)
     scale = 0.9 * min(std, real_std) * math.sqrt(2 * math.pi)  # the taller bell ends just below the top
     over_t, there = {"x_range": (0.0, FARTHEST), "x_label": "t, the mean of the fakes"}, np.array([mean, mean])
@@ -216,7 +227,7 @@ def _charts(position, sweep):
     return [
         {
             "series": [
-                ("D*(x)", CRITIC, xs, np.exp(-np.logaddexp(0, log_q - log_p))),
+                ("D*(x)", CRITIC, xs, best_D(xs)),
                 ("real p", REAL, xs, scale * heights[0]),
                 ("fakes q", FAKE, xs, scale * heights[1]),
             ],
@@ -239,9 +250,9 @@ def _charts(position, sweep):
             "series": [
                 ("non-saturating", FAKE, sweep["mean"][1:], exponent(sweep["nonsaturating"])),
                 ("saturating", CRITIC, sweep["mean"][1:], exponent(sweep["saturating"])),
-                ("now", NOW, there, np.array([-12.0, 4.0])),
+                ("now", NOW, there, np.array([-10.0, 5.0])),
             ],
-            "y_range": (-12.0, 4.0),
+            "y_range": (-10.0, 5.0),
             "y_label": "log₁₀ |gradient in t|",
             **over_t,
         },
@@ -249,10 +260,9 @@ def _charts(position, sweep):
 
 
 def _text(number):
-    """Four decimals; for what would show as 0.000 something in powers of ten."""
-    if 0 < abs(number) < 1e-3 and abs(number) >= SMALLEST:
-        mantissa, _, power = f"{number:.1e}".partition("e")
-        return f"{mantissa.replace('-', '−')}·10^{str(int(power)).replace('-', '−')}"
+    """Four decimals; for what would show as 0.000 something in powers of ten, 4.8e-05."""
+    if SMALLEST <= abs(number) < 1e-3:
+        return f"{number:.1e}".replace("-", "−", 1 if number < 0 else 0)
     return f"{0.0 if abs(number) < SMALLEST else number:.4f}".replace("-", "−")
 
 
