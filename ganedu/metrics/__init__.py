@@ -1,19 +1,64 @@
-"""Measures of what a model has learned: mode coverage, the reference digit classifier, Fréchet distance."""
+"""Measures of what a model has learned: mode coverage, distances between features, precision and recall, scores."""
 
 from ganedu.metrics.coverage import ModeCoverage, mode_coverage
-from ganedu.metrics.features import DigitClassifier, classify, digit_features, digit_shares, load_classifier
-from ganedu.metrics.fid import FID, fid_digits, frechet_distance, frechet_features
+from ganedu.metrics.features import (
+    DIGIT_FEATURES,
+    DigitClassifier,
+    Features,
+    classify,
+    digit_features,
+    digit_probabilities,
+    digit_shares,
+    load_classifier,
+)
+from ganedu.metrics.fid import (
+    FID,
+    FIDInfinity,
+    Moments,
+    fid,
+    fid_digits,
+    fid_infinity,
+    frechet_distance,
+    frechet_features,
+    moments,
+)
+from ganedu.metrics.inception import InceptionV3, inception_features, load_inception
+from ganedu.metrics.inception_score import InceptionScore, inception_score, inception_score_digits
+from ganedu.metrics.kid import KID, kid, kid_digits, kid_features, mmd2
+from ganedu.metrics.prdc import PRDC, prdc, prdc_features
 
 __all__ = [
+    "DIGIT_FEATURES",
     "FID",
+    "KID",
+    "PRDC",
     "DigitClassifier",
+    "FIDInfinity",
+    "Features",
+    "InceptionScore",
+    "InceptionV3",
     "ModeCoverage",
+    "Moments",
     "classify",
     "digit_features",
+    "digit_probabilities",
     "digit_shares",
+    "fid",
     "fid_digits",
+    "fid_infinity",
     "frechet_distance",
     "frechet_features",
+    "inception_features",
+    "inception_score",
+    "inception_score_digits",
+    "kid",
+    "kid_digits",
+    "kid_features",
     "load_classifier",
+    "load_inception",
+    "mmd2",
     "mode_coverage",
+    "moments",
+    "prdc",
+    "prdc_features",
 ]

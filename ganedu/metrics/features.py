@@ -1,6 +1,6 @@
-"""The reference digit classifier: a small CNN, trained on the real training digits only.
+"""Feature nets, by which pictures are measured: the reference digit classifier, or any module.
 
-It is the measuring instrument of the course: which digit an image shows, how often each digit is produced, and the
+The reference classifier is a small CNN, trained on the real training digits only. It is the measuring instrument of the course: which digit an image shows, how often each digit is produced, and the
 64 features on which the Fréchet distance FID-d is computed. Its weights and a card that says how they were made
 (data, command, seed, test accuracy) lie in ``weights/`` and ship with the package; tools/train_classifier.py makes both.
 
@@ -12,6 +12,7 @@ import json
 from functools import lru_cache
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -87,6 +88,11 @@ def digit_features(images, batch_size=500):
     return _in_batches(lambda net, x: net.features(x), images, batch_size)
 
 
+def digit_probabilities(images, batch_size=500):
+    """(N, 10) float32: the reference classifier's p(y | x) for each image; rows sum to 1."""
+    return _in_batches(lambda net, x: net(x).softmax(1), images, batch_size)
+
+
 def digit_shares(images, batch_size=500):
     """(10,) float32: the share of ``images`` that the classifier takes for each digit; sums to 1.
 
@@ -94,6 +100,99 @@ def digit_shares(images, batch_size=500):
     """
     labels = classify(images, batch_size)
     return torch.bincount(labels, minlength=10).float() / len(labels)
+
+
+class Features:
+    """Images in, (N, d) features out, and the name by which every result states what it was measured on.
+
+    A distance between features means something only beside their name: ``DIGIT_FEATURES`` give FID-d, the Inception net
+    of ``ganedu.metrics.inception`` gives FID, and a net of your own gives FID-own, which compares with neither.
+
+    Args:
+        net: a module, or any function of a batch of images, that returns (N, ...) activations. A module computes in eval
+            mode, on its own device, and gets its mode back.
+        name: what the features are, for instance "256 features of my discriminator".
+        suffix: what is appended to a metric's name, as in FID-d.
+
+    Raises:
+        TypeError: a net that cannot be called.
+    """
+
+    def __init__(self, net, name, suffix="-own"):
+        if not callable(net):
+            raise TypeError(f"net: got {type(net).__name__}, wants a module or a function of a batch of images")
+        self.net, self.name, self.suffix = net, str(name), suffix
+
+    def __call__(self, images, batch_size=500):
+        """(N, d) float32 features of all ``images``, on the CPU: what ``batches`` yields, in one tensor."""
+        return torch.cat(list(self.batches(images, batch_size)))
+
+    def batches(self, images, batch_size=500):
+        """Yield (n, d) float32 features on the CPU, batch by batch, so that no more than one batch has to be in memory.
+
+        Args:
+            images: an (N, ...) tensor, which is split, or anything that yields such tensors: a list, a generator that
+                makes them, a data loader (of pairs such as (x, y) the first is taken).
+
+        Raises:
+            TypeError, ValueError: no image at all, or a net whose output is not one row of finite numbers an image.
+        """
+        batch_size = whole_number("batch_size", batch_size)
+        seen = 0
+        for x in images.split(batch_size) if isinstance(images, torch.Tensor) else images:
+            x = x[0] if isinstance(x, (tuple, list)) else x
+            if not isinstance(x, torch.Tensor):
+                raise TypeError(f"images: got a batch of type {type(x).__name__}, wants tensors of shape (N, ...)")
+            if len(x):
+                seen += len(x)
+                yield self._features(x)
+        if not seen:
+            raise ValueError("images: got none, wants at least one")
+
+    @torch.no_grad()
+    def _features(self, x):
+        if not isinstance(self.net, nn.Module):
+            features = self.net(x)
+        else:
+            were_training = [module for module in self.net.modules() if module.training]
+            place = next(self.net.parameters(), x)
+            try:
+                features = self.net.eval()(x.to(place.device))
+            finally:
+                for module in were_training:
+                    module.training = True
+        if not isinstance(features, torch.Tensor) or features.ndim < 2 or len(features) != len(x):
+            got = tuple(features.shape) if isinstance(features, torch.Tensor) else type(features).__name__
+            raise ValueError(f"net: got an output of {got} for {len(x)} images, wants a tensor ({len(x)}, ...)")
+        return features.flatten(1).float().cpu()
+
+
+DIGIT_FEATURES = Features(digit_features, "64 features of the digit classifier", suffix="-d")
+
+
+def feature_array(name, features, at_least=2):
+    """``features`` as an (N, d) float64 array; for the metrics, which take tensors and arrays.
+
+    Raises:
+        ValueError: another shape, fewer than ``at_least`` rows, or a number that is not finite.
+    """
+    if isinstance(features, torch.Tensor):
+        features = features.detach().cpu()
+    array = np.asarray(features, dtype=np.float64)
+    if array.ndim != 2 or len(array) < at_least or array.shape[1] == 0:
+        raise ValueError(f"{name}: got shape {array.shape}, wants (N, d) with N at least {at_least}")
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name}: got a number that is not finite, wants finite numbers")
+    return array
+
+
+def feature_arrays(real_features, fake_features, at_least=2):
+    """Two sets of features as float64 arrays of equal width. Errors as for ``feature_array``."""
+    real = feature_array("real_features", real_features, at_least)
+    fake = feature_array("fake_features", fake_features, at_least)
+    if real.shape[1] != fake.shape[1]:
+        raise ValueError(f"fake_features: got {fake.shape[1]} features, wants {real.shape[1]} as in real_features")
+    return real, fake
 
 
 @torch.no_grad()
