@@ -40,7 +40,7 @@ def js(p, q, dx):
     Arguments, result and errors as for ``kl``.
     """
     p, q, dx = _densities(p, q, dx)
-    m = (p + q) / 2
+    m = ((p + q) / 2).clamp(min=5e-324)  # half of the smallest number above 0 rounds to 0, whose log is minus infinity
     return _kl(p, m, dx) / 2 + _kl(q, m, dx) / 2
 
 

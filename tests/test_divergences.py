@@ -62,6 +62,12 @@ def test_disjoint_supports():
     assert float(kl(p, p, DX)) == float(js(p, p, DX)) == 0
 
 
+def test_js_where_a_density_is_the_smallest_number_there_is():
+    p, q = torch.tensor([1.0, 5e-324], dtype=torch.float64), torch.tensor([1.0, 0.0], dtype=torch.float64)
+    assert p[1] > 0 and p[1] / 2 == 0
+    assert float(js(p, q, 1.0)) == pytest.approx(0, abs=1e-15)
+
+
 @pytest.mark.parametrize("first, second", PAIRS)
 def test_the_optimal_discriminators_value_is_the_divergence(first, second):
     p, q = normal(*first), normal(*second)
