@@ -46,7 +46,7 @@ def stamps_figure(size, kernel, stride, padding=0, output_padding=0):
         box = Rectangle((place, size + 0.25), 1, 1, facecolor="white" if kept else CUT, edgecolor=CRITIC)
         axes.add_patch(box)
         axes.text(place + 0.5, size + 0.75, count, ha="center", va="center", color=CRITIC, weight="bold")
-    axes.set(xlim=(0, far), ylim=(size + 1.3, 0), ylabel="input pixel", xlabel="output pixel")
+    axes.set(xlim=(-0.05, far + 0.05), ylim=(size + 1.3, -0.05), ylabel="input pixel", xlabel="output pixel")
     axes.set_title(arithmetic(size, kernel, stride, padding, output_padding), fontsize=11)
     axes.set_xticks([padding + i + 0.5 for i in range(made)], range(made), fontsize=8)
     axes.set_yticks([i + 0.5 for i in range(size)] + [size + 0.75], [*range(size), "writers"], fontsize=8)
