@@ -519,9 +519,9 @@ print(f"{sum(p.numel() for p in twin.parameters()):,} parameters, equal samples"
 # - Collapse means: other latents, same image. Batch norm in G works against it.
 # - The losses do not measure quality. FID-d does, with a stated classifier and n, and cannot see copying.
 #
-# **Exercises.** Exercise 02 marks the losses and the loop of this lesson. Then, ungraded, with the cells above:
-# (1) give G's BatchNorm an eps of 0.8; (2) halve the latent's size until a digit disappears; (3) swap ReLU and
-# LeakyReLU between the nets. Predict first.
+# **Exercises.** [Exercise 04](../exercises/04_vanilla_gan.ipynb): a generator, both losses, a GAN of grey squares to repair,
+# and a judge that says what is wrong with samples. Then, ungraded, with the cells above: (1) halve the latent's size until
+# a digit disappears; (2) swap ReLU and LeakyReLU between the nets. Predict first.
 #
 # **Where next.** Lesson 03 shows what D's loss measures: a distance between two distributions. Lessons 05 and 06 give
 # both networks convolutions, and the grain goes away.
