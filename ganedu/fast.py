@@ -7,7 +7,7 @@ launch a round. What is learned is what the plain step would have learned.
 
 The CPU has nothing to launch. There it matters how many threads share the work, and whether the processor has units for
 16-bit numbers: ``quickest_threads`` and ``quickest_precision`` measure it on a copy of the game, which trains and is thrown
-away.
+away. For long runs ``Compiled`` has the small operations between the layers melted into a few loops.
 """
 
 import contextlib
@@ -20,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-__all__ = ["CapturedStep", "fast", "lower", "quickest_precision", "quickest_threads", "threads"]
+__all__ = ["CapturedStep", "Compiled", "fast", "lower", "quickest_precision", "quickest_threads", "threads"]
 
 WARM_UP = 3  # plain rounds before a capture: they make the optimisers' moments and let cuBLAS and cuDNN choose
 MOST_GRAPHS = 4  # kept at a time: a slider that runs through n_critic must not fill the memory
@@ -195,6 +195,104 @@ def _waits_for_the_device():
 
 
 # --- the CPU ---------------------------------------------------------------------------------------------------
+
+
+class Compiled:
+    """A Step whose losses and gradients are compiled, one program for each player; on a CPU.
+
+    The first round takes half a minute: each player's loss is played once and recorded with its whole backward pass (the
+    double backward of a penalty included), and torch's inductor writes C++ for it. What is drawn, the optimisers and the
+    average stay as they are. Where there is no working compiler, a warning says so and rounds are played as they are.
+
+    What a recorded loss computes is fixed: a number of the game that is changed later (``gp_weight = 5``) leads to a new
+    recording; a number that the loss takes from elsewhere is not seen, unless it is a tensor.
+
+    Args:
+        step: a ``training.Step`` that keeps the rules on top of training.py. Its ``reuse`` has no effect here, as each
+            player's loss is a program of its own.
+    """
+
+    def __init__(self, step):
+        self.step = step
+        self._programs = {}  # kind of loss -> (program, state, parameters)
+        self._plain = False
+
+    def __call__(self):
+        step, losses = self.step, {}
+        game = step.game
+        for player in game.players:
+            optimizer = step.optimizers[player]
+            for _ in range(game.turns(player)):
+                if self._plain:
+                    return step()
+                before = step.generator.get_state()
+                x, z = step.draw()
+                try:
+                    program, state, parameters = self._program(player, x, z)
+                except _NotCompiled as error:
+                    self._plain = True
+                    step.generator.set_state(before)
+                    warnings.warn(
+                        f"compile: got no program from this machine's compiler ({error}); rounds are played as they are",
+                        stacklevel=2,
+                    )
+                    return step()
+                with torch.no_grad():
+                    loss, gradients = program(state, x, z)
+                for parameter, gradient in zip(parameters, gradients):
+                    parameter.grad = gradient
+                optimizer.step()
+            losses[f"{player.lower()}_loss"] = loss
+        for ema in step.emas.values():
+            ema.update()
+        return losses
+
+    def _program(self, player, x, z):
+        game = self.step.game
+        numbers = tuple((k, v) for k, v in sorted(vars(game).items()) if isinstance(v, (int, float)) and k != "round")
+        kind = player, x.shape, z.shape, game.variant(), numbers, tuple(m.training for m in game.modules())
+        if kind not in self._programs:
+            with torch.random.fork_rng(devices=[]):  # recording plays the loss, which may draw
+                self._programs[kind] = self._compile(player, x, z)
+        return self._programs[kind]
+
+    def _compile(self, player, x, z):
+        from torch.fx.experimental.proxy_tensor import make_fx
+
+        from ganedu.training import frozen
+
+        game = self.step.game
+        parameters = [p for p in getattr(game, player).parameters() if p.requires_grad]
+        state = [*game.parameters(), *game.buffers()]
+
+        def loss_and_gradients(state, x, z):  # the game's own tensors are those of ``state``
+            loss = self.step.loss(player, x, z)
+            return loss.detach(), list(torch.autograd.grad(loss, parameters, materialize_grads=True))
+
+        before = [t.clone() for t in game.buffers()]  # batch norm counts what it sees, and must not count this
+        try:
+            with frozen(*[getattr(game, other) for other in game.players if other != player]):
+                recorded = make_fx(loss_and_gradients)(state, x, z)
+            recorded.graph.eliminate_dead_code()
+            recorded.recompile()
+            # drawn as the plain step draws, not in inductor's own way
+            program = torch.compile(recorded, fullgraph=True, dynamic=False, options={"fallback_random": True})
+            try:
+                with torch.no_grad():
+                    program(state, x, z)
+            except Exception as error:
+                reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+                raise _NotCompiled(reason) from error
+        finally:
+            with torch.no_grad():
+                for buffer, kept in zip(game.buffers(), before):
+                    buffer.copy_(kept)
+        return program, state, parameters
+
+
+class _NotCompiled(RuntimeError):
+    """The compiler did not come up with a program."""
+
 
 HARMFUL = 2.0  # threads that make a round so much slower are in each other's way; less is not worth other last digits
 CLEARLY = 1.2  # a change has to be quicker by this factor: what hardly differs stays as it was

@@ -115,25 +115,42 @@ class EMA:
 class Step:
     """One round of the game. Calling it plays the round and returns each player's last loss as a tensor."""
 
-    def __init__(self, game, data, optimizers, emas, batch_size, generator, precision=torch.float32):
+    def __init__(self, game, data, optimizers, emas, batch_size, generator, precision=torch.float32, reuse=False):
         self.game, self.data = game, data
         self.optimizers, self.emas = optimizers, emas
         self.batch_size, self.generator = batch_size, generator
-        self.precision = precision
+        self.precision, self.reuse = precision, reuse
 
     def __call__(self):
-        game, n, losses = self.game, self.batch_size, {}
+        if self.reuse and all(self.game.turns(player) == 1 for player in self.game.players):
+            return self.on_the_same_fakes()
+        game, losses = self.game, {}
         for player in game.players:  # in a GAN: D, then G
             others = [getattr(game, other) for other in game.players if other != player]
             with frozen(*others):
                 for _ in range(game.turns(player)):  # in a GAN: n_critic for D, 1 for G
-                    x = self.data.sample(n, self.generator)
-                    z = game.sample_z(n, self.generator)
+                    x, z = self.draw()
                     loss = update(self.optimizers[player], self.loss(player, x, z))
             losses[f"{player.lower()}_loss"] = loss
         for ema in self.emas.values():
             ema.update()
         return losses
+
+    def on_the_same_fakes(self):
+        """A round in which G learns from the fakes that D has just judged: G computes them once and not twice."""
+        game, (x, z) = self.game, self.draw()
+        with _Once(game.G) as fakes:
+            d_loss = update(self.optimizers["D"], self.loss("D", x, z))
+            fakes.takes_gradients()
+            with frozen(game.D):
+                g_loss = update(self.optimizers["G"], self.loss("G", x, z))
+        for ema in self.emas.values():
+            ema.update()
+        return {"d_loss": d_loss, "g_loss": g_loss}
+
+    def draw(self):
+        """(x, z): a real batch and latents."""
+        return self.data.sample(self.batch_size, self.generator), self.game.sample_z(self.batch_size, self.generator)
 
     def loss(self, player, x, z):
         """What ``player`` minimises, its nets computed in this step's precision."""
@@ -141,6 +158,38 @@ class Step:
             return self.game.loss(player, x, z)
         with torch.autocast(x.device.type, self.precision):
             return self.game.loss(player, x, z)
+
+
+class _Once:
+    """Within this block ``G(z)`` is computed the first time a batch of latents ``z`` is put in, and remembered."""
+
+    def __init__(self, G):
+        self.G, self.inputs, self.x_fake, self.for_d = G, (), None, True
+
+    def __enter__(self):
+        compute = self.G.forward
+
+        def forward(*inputs):
+            if len(inputs) != len(self.inputs) or any(a is not b for a, b in zip(inputs, self.inputs)):
+                self.inputs, self.x_fake = inputs, compute(*inputs)
+                self.x_fake.register_hook(self._gradient)
+            return self.x_fake
+
+        self.G.forward = forward
+        return self
+
+    def __exit__(self, *error):
+        del self.G.forward  # the class's own is back
+
+    def takes_gradients(self):
+        self.for_d = False
+
+    def _gradient(self, gradient):
+        if self.for_d:
+            raise ValueError(
+                "reuse: got a d_loss whose gradient runs back into G, wants G(z).detach() there, "
+                "or Trainer(..., reuse=False)"
+            )
 
 
 class Trainer:
@@ -160,6 +209,11 @@ class Trainer:
         log_every: rounds between two entries of ``history``.
         fast: on CUDA a round is played as one launch (see ``ganedu.fast``); ``False`` plays it one kernel at a time.
         precision: ``torch.bfloat16`` lets the nets compute in 16 bits; losses, weights and averages have 32 in any case.
+        reuse: ``True`` lets G learn from the very fakes that D has just judged, as many public loops do, so that G's
+            forward pass runs once a round; as in algorithm 1 of Goodfellow et al. each player draws its own unless asked
+            for. Only for a game of D and G, and in effect while ``n_critic`` is 1.
+        compile: ``True`` compiles each player's loss and gradients on a CPU (see ``fast.Compiled``): worth it in runs of
+            minutes, as compiling takes half a minute, and a C++ compiler.
         tune: on a CPU, whether what is quicker is measured on a copy of the game: unless given, one thread or all of
             them, before a run of 200 rounds or more; ``True``: the precision as well; ``False``: nothing.
 
@@ -188,6 +242,8 @@ class Trainer:
         log_every=25,
         fast=None,
         precision=torch.float32,
+        reuse=False,
+        compile=False,
         tune=None,
     ):
         self.batch_size = whole_number("batch_size", batch_size)
@@ -196,10 +252,17 @@ class Trainer:
             raise TypeError(f"fast: got {fast!r}, wants False, or None for what the device can do")
         if precision not in (torch.float32, torch.bfloat16):
             raise ValueError(f"precision: got {precision!r}, wants torch.float32 or torch.bfloat16")
+        for name, value in (("reuse", reuse), ("compile", compile)):
+            if value not in (True, False):
+                raise TypeError(f"{name}: got {value!r}, wants True or False")
+        if reuse and set(game.players) != {"D", "G"}:
+            raise ValueError(f"reuse: got True for a game of {', '.join(game.players)}, wants one of D and G")
         if tune not in (None, True, False):
             raise TypeError(f"tune: got {tune!r}, wants True, False or None")
         self.device = resolve_device(device)
-        self.tune = tune
+        if compile and self.device.type != "cpu":
+            raise ValueError(f"compile: got True on {self.device}, wants a CPU; on CUDA a round is one launch already")
+        self.tune, self.reuse = tune, reuse
         if seed is None:
             seed = int(torch.randint(2**31, ()))
         self.seed = whole_number("seed", seed, at_least=0)
@@ -223,9 +286,12 @@ class Trainer:
         self.optimizers = {player: self.game.optimizer(player, rate) for player, rate in rates.items()}
         self.emas = {player: EMA(getattr(self.game, player), ema_decay) for player in self.game.averaged}
         self.plain_step = Step(
-            self.game, self.data, self.optimizers, self.emas, self.batch_size, self.generator, self.precision
+            self.game, self.data, self.optimizers, self.emas, self.batch_size, self.generator, self.precision, reuse
         )
-        self.step = self.plain_step if fast is False else engine.fast(self.plain_step)
+        if compile:
+            self.step = engine.Compiled(self.plain_step)
+        else:
+            self.step = self.plain_step if fast is False else engine.fast(self.plain_step)
         self.workers = ALONE  # or several processes: see ganedu.distributed
 
         self.round, self.target, self.seconds = 0, 0, 0.0
@@ -264,7 +330,7 @@ class Trainer:
             engine.lower(game, precision)
         optimizers = {player: game.optimizer(player, rate) for player, rate in self._rates(game.lr).items()}
         draw = torch.Generator(self.device).manual_seed(0)
-        return Step(game, self.data, optimizers, {}, self.batch_size, draw, precision or self.precision)
+        return Step(game, self.data, optimizers, {}, self.batch_size, draw, precision or self.precision, self.reuse)
 
     def _net(self):
         return type(self.game), str(self.game), self.batch_size, self.precision
@@ -296,7 +362,11 @@ class Trainer:
     def observe(self):
         """The game's scalars on the fixed batch, as floats. Changes nothing in the training."""
         with evaluating(self.game):
-            return {name: float(value) for name, value in self.game.observe(self.fixed_x, self.fixed_z).items()}
+            seen = self.game.observe(self.fixed_x, self.fixed_z)
+            values = torch.stack(
+                [torch.as_tensor(v, device=self.device).double() for v in seen.values()] or [torch.zeros(())]
+            )
+        return dict(zip(seen, values.tolist()))  # the one wait for the device
 
     def lr(self, player):
         """The present learning rate of ``player``."""

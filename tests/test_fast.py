@@ -71,6 +71,109 @@ def test_a_single_thread_leaves_nothing_to_measure(two_threads):
     assert fast.quickest_threads(None, "a net") == 1
 
 
+# --- the same fakes for both players ---------------------------------------------------------------------------
+
+
+class Counting(nn.Sequential):
+    calls = 0
+
+    def forward(self, z):
+        Counting.calls += 1
+        return super().forward(z)
+
+
+def test_reuse_computes_g_once_a_round_and_learns_what_a_loop_on_one_z_learns():
+    torch.manual_seed(0)
+    game = VanillaGAN(Counting(*mlp([4, 16, 2])), mlp([2, 16, 1]), z_dim=4)
+    twin = copy.deepcopy(game)
+    trainer = small_trainer(game, reuse=True, tune=False)
+    Counting.calls = 0
+    trainer.run(5)
+    looks = 5 // trainer.log_every + 1  # observe() at the end of the run
+    assert Counting.calls == 5 + looks
+
+    optimizers = {p: twin.optimizer(p, twin.lr) for p in twin.players}
+    draw = torch.Generator().manual_seed(0)
+    data = ring()
+    for _ in range(5):  # the public way: one z, D first, then G on the same fakes
+        x, z = data.sample(8, draw), twin.sample_z(8, draw)
+        fakes = twin.G(z)
+        optimizers["D"].zero_grad()
+        twin.objective.d(twin.D(x), twin.D(fakes.detach())).backward()
+        optimizers["D"].step()
+        optimizers["G"].zero_grad()
+        twin.objective.g(twin.D(fakes)).backward()
+        optimizers["G"].step()
+    expected = torch.cat([p.detach().flatten() for p in twin.parameters()])
+    torch.testing.assert_close(weights(trainer), expected, rtol=0, atol=1e-6)
+
+
+def test_reuse_draws_anew_where_d_has_several_turns():
+    games = [WGANGP(mlp([4, 16, 2]), mlp([2, 16, 1]), z_dim=4) for _ in range(2)]
+    games[1].load_state_dict(games[0].state_dict())
+    runs = [small_trainer(game, reuse=reuse, tune=False) for game, reuse in zip(games, (False, True))]
+    for trainer in runs:
+        torch.manual_seed(1)  # of the penalty's epsilon
+        trainer.run(3)
+    assert torch.equal(weights(runs[0]), weights(runs[1]))
+
+
+def test_reuse_tells_a_d_loss_that_is_not_detached():
+    class Leaky(VanillaGAN):
+        def d_loss(self, x, z):
+            return self.objective.d(self.D(x), self.D(self.G(z)))
+
+    trainer = small_trainer(Leaky(mlp([4, 16, 2]), mlp([2, 16, 1]), z_dim=4), reuse=True, tune=False)
+    with pytest.raises(ValueError, match="reuse: got a d_loss whose gradient runs back into G, wants G\\(z\\).detach"):
+        trainer.run(1)
+    assert "forward" not in vars(trainer.game.G)  # G is as it was
+
+
+# --- compiled ----------------------------------------------------------------------------------------------------
+
+
+def test_a_compiled_run_learns_what_the_plain_one_learns():
+    """Batch norm's statistics, the penalty's own draws and its double backward included."""
+
+    class Both(WGANGP):
+        n_critic = 2
+
+    runs = []
+    for compiled in (False, True):
+        torch.manual_seed(0)
+        G = nn.Sequential(nn.Linear(4, 16, bias=False), nn.BatchNorm1d(16), nn.ReLU(), nn.Linear(16, 2))
+        trainer = small_trainer(Both(G, mlp([2, 16, 1]), z_dim=4), compile=compiled, tune=False, log_every=4)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("error", message="compile:")  # the fallback would make this test empty
+            warnings.filterwarnings("ignore", category=DeprecationWarning)
+            trainer.run(8)
+        runs.append(trainer)
+    plain, compiled = runs
+    assert isinstance(compiled.step, fast.Compiled) and len(compiled.step._programs) == 2  # one a player
+    for a, b in zip(plain.game.state_dict().values(), compiled.game.state_dict().values()):
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
+    for name in plain.history:
+        assert plain.history[name] == pytest.approx(compiled.history[name], rel=1e-3, abs=1e-4)
+    compiled.game.gp_weight = 0.0  # a number of the game: recorded anew, and not forgotten
+    compiled.run(1)
+    assert len(compiled.step._programs) == 4
+
+
+def test_without_a_compiler_rounds_are_played_as_they_are(monkeypatch):
+    def compile(*args, **kwargs):
+        def program(*inputs):
+            raise RuntimeError("no C++ compiler\nand a long story")
+
+        return program
+
+    monkeypatch.setattr(torch, "compile", compile)
+    plain, trainer = small_trainer(tune=False), small_trainer(compile=True, tune=False)
+    plain.run(3)
+    with pytest.warns(UserWarning, match=r"compile: got no program .*\(no C\+\+ compiler\); rounds are played as"):
+        trainer.run(3)
+    assert torch.equal(weights(plain), weights(trainer)) and trainer.round == 3
+
+
 @pytest.mark.parametrize(("full", "lowered", "chosen"), [(0.01, 0.002, torch.bfloat16), (0.01, 0.01, torch.float32)])
 def test_precision_is_chosen_by_the_clock(two_threads, full, lowered, chosen):
     def rehearse(precision=torch.float32):
@@ -179,6 +282,8 @@ def test_both_precisions_learn_the_same_distribution():
     ("settings", "error", "message"),
     [
         ({"fast": "yes"}, TypeError, "fast: got 'yes', wants False, or None"),
+        ({"reuse": "yes"}, TypeError, "reuse: got 'yes', wants True or False"),
+        ({"compile": 2}, TypeError, "compile: got 2, wants True or False"),
         ({"tune": "auto"}, TypeError, "tune: got 'auto', wants True, False or None"),
         ({"precision": torch.float16}, ValueError, "precision: got torch.float16, wants torch.float32 or"),
     ],
