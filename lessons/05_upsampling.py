@@ -57,8 +57,7 @@ from ganedu.data import ImageData, digits
 from ganedu.models.vanilla import VanillaGAN
 from ganedu.runtime import lesson_seed, seed_all
 from ganedu.training import Trainer
-from ganedu.views.figure import CRITIC, FAKE, PALETTE, REAL, draw_pixels, show
-from ganedu.views.images import tile
+from ganedu.views.figure import CRITIC, FAKE, PALETTE, REAL, image_grid, show
 from ganedu.views.live import train
 from ganedu.views.sizes import stamp_sizes
 from ganedu.views.snapshots import browse
@@ -66,7 +65,6 @@ from ganedu.views.snapshots import browse
 SEED = lesson_seed()
 seed_all(SEED)
 K3, K4, RESIZE = "3x3 transposed", "4x4 transposed", "resize-convolution"
-COLORS = {K3: FAKE, K4: PALETTE[3], RESIZE: CRITIC}
 
 # %% [markdown]
 # ## 1. The problem, seen
@@ -80,36 +78,31 @@ COLORS = {K3: FAKE, K4: PALETTE[3], RESIZE: CRITIC}
 
 
 # %%
-def up_k3(n_in, n_out):
-    """(N, n_in, H, W) -> (N, n_out, 2H, 2W): a 3x3 transposed convolution of stride 2."""
+def up_k3(n_in, n_out):  # (N, n_in, H, W) -> (N, n_out, 2H, 2W), all three
     return nn.ConvTranspose2d(n_in, n_out, 3, stride=2, padding=1, output_padding=1)
 
 
 def up_k4(n_in, n_out):
-    """(N, n_in, H, W) -> (N, n_out, 2H, 2W): a 4x4 transposed convolution of stride 2."""
     return nn.ConvTranspose2d(n_in, n_out, 4, stride=2, padding=1)
 
 
 def up_resize(n_in, n_out):
-    """(N, n_in, H, W) -> (N, n_out, 2H, 2W): double by nearest neighbour, then convolve 3x3."""
     return nn.Sequential(nn.Upsample(scale_factor=2, mode="nearest"), nn.Conv2d(n_in, n_out, 3, padding=1))
 
 
-UPS = {K3: up_k3, K4: up_k4, RESIZE: up_resize}
-z = torch.randn(1, 32, 5, 5)
-figure = Figure(figsize=(6.5, 3.4), layout="constrained")
-for axes, name in zip(figure.subplots(1, 2), (K3, RESIZE)):
+def stretch(x):  # each picture of (N, 1, H, W) from black to white
+    low, high = x.amin((-1, -2), keepdim=True), x.amax((-1, -2), keepdim=True)
+    return 2 * (x - low) / (high - low) - 1
+
+
+UPS, z, x_fake = {K3: up_k3, K4: up_k4, RESIZE: up_resize}, torch.randn(1, 32, 5, 5), {}
+for name in (K3, RESIZE):
     up = UPS[name]
-    with torch.no_grad():
-        x_fake = nn.Sequential(up(32, 32), nn.ReLU(), up(32, 32), nn.ReLU(), up(32, 1))(z)[0, 0]
-    axes.imshow(x_fake, cmap="gray")
-    axes.set_axis_off()
-    axes.set_title(f"{name}, three times", fontsize=10)
-show(
-    figure,
-    "5 x 5 noise to 40 x 40 pixels by untrained layers. On the left a grid shines through that nobody asked for.",
-    "Two grey pictures: the left one is covered by a regular grid of dots, the right one is cloudy without a grid.",
-)
+    three = nn.Sequential(up(32, 32), nn.ReLU(), up(32, 32), nn.ReLU(), up(32, 1))
+    x_fake[f"{name}, three times"] = stretch(three(z).detach())
+caption = "5 x 5 noise to 40 x 40 pixels by untrained layers. On the left a grid shines through that nobody asked for."
+alt = "Two grey pictures: the left one is covered by a regular grid of dots, the right one is cloudy without a grid."
+show(image_grid(x_fake), caption, alt)
 
 # %% [markdown]
 # The noise knows nothing of a grid. So the layers made it. To see how, take the operations apart.
@@ -123,8 +116,8 @@ show(
 # |---|---|
 # | $\begin{pmatrix}1&1&2&2\\1&1&2&2\\3&3&4&4\\3&3&4&4\end{pmatrix}$ | $\begin{pmatrix}1&0&2&0\\0&0&0&0\\3&0&4&0\\0&0&0&0\end{pmatrix}$ |
 #
-# **Bilinear** draws straight lines between pixel centres. The centres of the new pixels lie a quarter and three quarters
-# of the way: its first row is 1, then $\frac34 \cdot 1 + \frac14 \cdot 2 = 1.25$, then 1.75, then 2.
+# **Bilinear** draws straight lines between pixel centres. New centres lie a quarter and three quarters of the way, so its
+# first row is 1, then $\frac34 \cdot 1 + \frac14 \cdot 2 = 1.25$, then 1.75, then 2.
 
 
 # %%
@@ -140,18 +133,14 @@ def bed_of_nails(x, scale=2):
     return out
 
 
-def bilinear(x, scale=2):
-    """(N, C, H, W) -> (N, C, scale H, scale W): PyTorch's own."""
-    return F.interpolate(x, scale_factor=scale, mode="bilinear", align_corners=False)
-
-
+bilinear = nn.Upsample(scale_factor=2, mode="bilinear", align_corners=False)  # PyTorch's own; wants (N, C, H, W)
 x = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
 print(nearest(x), bed_of_nails(x), bilinear(x[None, None])[0, 0], sep="\n")
 
 # %% [markdown]
-# (Code for other nets has a fourth: **max-unpooling**. `F.max_pool2d(x, 2, return_indices=True)` remembers where each
-# maximum stood, `F.max_unpool2d` puts it back there, with zeros around: a bed of nails whose nails stand where they once
-# stood. A segmentation net can do that. A generator has pooled nothing, so it has no places to remember.)
+# (A fourth is **max-unpooling**. `F.max_pool2d(x, 2, return_indices=True)` remembers where each maximum stood,
+# `F.max_unpool2d` puts it back there, with zeros around: a bed of nails at remembered places. A segmentation net can do
+# that. A generator has pooled nothing, so it has no places to remember.)
 #
 # **The same as a matrix.** Doubling all pixels doubles the result, and the result of a sum is the sum of the results. So
 # each operation is *linear*: write the 4 input pixels as a column, the 16 output pixels as another, and the operation is
@@ -180,11 +169,8 @@ for column, (name, operation) in enumerate(operations.items()):
     panels[2].imshow(operation(small)[0, 0], cmap="gray")
     for axes, title in zip(panels, (name, "its matrix, 16 x 4", "14 x 14 to 28 x 28")):
         axes.set(title=title, xticks=[], yticks=[])
-show(
-    figure,
-    "Three faces of each operation: on numbers, as a matrix (empty where it is 0), on a digit.",
-    "Three rows of four panels: doubled 2x2 numbers, 16x4 matrices, a doubled digit; bed of nails is mostly black.",
-)
+alt = "Three rows of four panels: doubled 2x2 numbers, 16x4 matrices, a doubled digit; bed of nails is mostly black."
+show(figure, "Three faces of each operation: on numbers, as a matrix (empty where it is 0), on a digit.", alt)
 
 # %% [markdown]
 # **Transposed convolution** has weights $w$. Each input pixel presses a stamp: the kernel, times the pixel. The next pixel
@@ -196,10 +182,9 @@ show(
 # **By hand:** $x = (1, 2)$, $w = (1, 2, 3)$, $s = 2$, $p = 0$. The stamps are $(1, 2, 3)$ at place 0 and $(2, 4, 6)$ at
 # place 2. They meet at place 2: $y = (1, 2, 3 + 2, 4, 6) = (1, 2, 5, 4, 6)$.
 #
-# Its matrix has the weights for entries, in a pattern that the formula gives: at most $k^2$ in each column, zeros
-# elsewhere. Store it *sparse*: entries and their places alone. And the name: this matrix, **transposed** (rows
-# and columns swapped), is that of an ordinary convolution with the same kernel, stride and padding, the one that leads back.
-# "Deconvolution", as some code calls it, is wrong: it undoes the *size* of a convolution, not its numbers.
+# Its matrix has the weights for entries, at the places that the formula gives, and zeros elsewhere. So store it *sparse*:
+# entries and places alone. And the name: this matrix, **transposed** (rows and columns swapped), is that of the ordinary
+# convolution with the same $k$, $s$ and $p$, which leads back. "Deconvolution" is wrong: it undoes the *size*, not the numbers.
 
 
 # %%
@@ -222,17 +207,14 @@ def transposed_matrix(weight, size, stride=1, padding=0, output_padding=0):
 
 
 print(F.conv_transpose1d(torch.tensor([[[1.0, 2.0]]]), torch.tensor([[[1.0, 2.0, 3.0]]]), stride=2))
-weight, x = (
-    torch.randn(2, 3, 3, 3).double(),
-    torch.randn(2, 5, 5).double(),
-)  # float64: rounding is not the question here
+weight, x = torch.randn(2, 3, 3, 3).double(), torch.randn(2, 5, 5).double()  # 64 bits: rounding is not the question
 matrix = transposed_matrix(weight, 5, stride=2, padding=1, output_padding=1)
 y = F.conv_transpose2d(x[None], weight, stride=2, padding=1, output_padding=1)[0]
 matrix_error = ((matrix @ x.flatten()).view(y.shape) - y).abs().max()
 leads_back = F.conv2d(y[None], weight, stride=2, padding=1).flatten()  # the ordinary convolution, from 10x10 to 5x5
 transpose_error = (matrix.T @ y.flatten() - leads_back).abs().max()
-filled = matrix.values().numel() / (matrix.shape[0] * matrix.shape[1])
-print(f"{tuple(matrix.shape)} matrix, {filled:.1%} filled; error {matrix_error:.0e}, transposed {transpose_error:.0e}")
+stored = f"{matrix.values().numel():,} of {matrix.numel():,} entries stored"
+print(f"{tuple(matrix.shape)}, {stored}; error {matrix_error:.0e}, transposed {transpose_error:.0e}")
 
 # %% [markdown]
 # **Sizes.** The first stamp covers $k$ places, each of the other $n - 1$ adds $s$, the cut takes $2p$:
@@ -241,8 +223,7 @@ print(f"{tuple(matrix.shape)} matrix, {filled:.1%} filled; error {matrix_error:.
 #
 # The **output padding** $o$ settles a doubt. The convolution that leads back makes $\lfloor (n' + 2p - k)/s \rfloor + 1$,
 # rounded down: with $k = 3, s = 2, p = 1$ it makes 5 out of 9 *and* out of 10. Going from 5, which do you want? $o = 0$
-# gives 9, $o = 1$ gives 10. It is no ring of zeros around the picture: it widens the far side by $o$, where stamps may
-# or may not reach, and it must be less than $s$.
+# gives 9, $o = 1$ gives 10. It widens the far side by $o$ places, which must be less than $s$.
 #
 # Now you: from 7 to 14, from 14 to 28, from 1 to 4, from 4 to 12. Change the rows and run the cell again.
 
@@ -260,13 +241,13 @@ stamp_sizes(size=5, kernel=3, stride=2, padding=1, output_padding=1)
 # %% [markdown]
 # Move the sliders (where no kernel listens, one picture stands still). Look at the blue row: how many stamps write to
 # each output pixel? With $k = 3, s = 2$ it is 1, 2, 1, 2: every second pixel gets twice as much. In two dimensions these
-# numbers multiply: 1, 2, 2 and 4. **The overlap is even, away from the borders, where $s$ divides $k$.** With $k = 4, s = 2$
-# it is 2 everywhere. That is half of the checkerboard's story, and the better known half.
+# numbers multiply: 1, 2, 2 and 4. **The overlap is even, away from the borders, where $s$ divides $k$**: with $k = 4, s = 2$
+# it is 2. That is half of the checkerboard's story, and the better known half.
 #
 # ## 3. Build G and D
 #
-# A generator of 10 x 10 pixels: 100 latents, a linear ("dense") layer to 128 maps of 5 x 5, one up-sampling to a single
-# map. D takes 10 x 10 pixels. Count G's parameters by hand, with the 3x3 transposed convolution:
+# G makes 10 x 10 pixels: 100 latents, a linear ("dense") layer to 128 maps of 5 x 5, one up-sampling to a single map.
+# Count its parameters by hand, with the 3x3 transposed convolution:
 #
 # | layer | weights | biases | together |
 # |---|---|---|---|
@@ -276,32 +257,23 @@ stamp_sizes(size=5, kernel=3, stride=2, padding=1, output_padding=1)
 
 
 # %%
-class Generator(nn.Sequential):
+def make_G(up):
     """(N, 100) latents -> (N, 1, 10, 10) images in [-1, 1]. up: a function (n_in, n_out) -> layer that doubles the side."""
-
-    def __init__(self, up):
-        super().__init__(
-            *(nn.Linear(100, 128 * 5 * 5), nn.ReLU(), nn.Unflatten(1, (128, 5, 5))),  # (N, 128, 5, 5)
-            *(up(128, 1), nn.Tanh()),  # (N, 1, 10, 10)
-        )
+    dense = nn.Linear(100, 128 * 5 * 5)
+    return nn.Sequential(dense, nn.ReLU(), nn.Unflatten(1, (128, 5, 5)), up(128, 1), nn.Tanh())
 
 
-class Discriminator(nn.Sequential):
+def make_D():
     """(N, 1, 10, 10) images -> (N, 1) logits."""
-
-    def __init__(self):
-        super().__init__(
-            *(nn.Conv2d(1, 32, 4, stride=2, padding=1), nn.LeakyReLU(0.2)),  # (N, 32, 5, 5)
-            *(nn.Flatten(), nn.Linear(32 * 5 * 5, 1)),  # (N, 1): a logit
-        )
+    conv, dense = nn.Conv2d(1, 32, 4, stride=2, padding=1), nn.Linear(32 * 5 * 5, 1)
+    return nn.Sequential(conv, nn.LeakyReLU(0.2), nn.Flatten(), dense)
 
 
-for name, net, x in (("G", Generator(up_k3), torch.randn(8, 100)), ("D", Discriminator(), torch.randn(8, 1, 10, 10))):
+for name, net, x in (("G", make_G(up_k3), torch.randn(8, 100)), ("D", make_D(), torch.randn(8, 1, 10, 10))):
     for layer in net:
         x = layer(x)
         print(f"{name}  {type(layer).__name__:16}{sum(p.numel() for p in layer.parameters()):9,}  {tuple(x.shape)}")
-n_parameters = sum(p.numel() for p in Generator(up_k3).parameters())
-print(f"G: {n_parameters:,} parameters")
+n_parameters = sum(p.numel() for p in make_G(up_k3).parameters())
 
 # %% [markdown]
 # ## 4. The objective, and a second number to watch
@@ -310,15 +282,14 @@ print(f"G: {n_parameters:,} parameters")
 #
 # $$L_D = -\mathbb{E}[\log D(x)] - \mathbb{E}[\log(1 - D(G(z)))] \qquad L_G = -\mathbb{E}[\log D(G(z))]$$
 #
-# What you watch besides is the checkerboard. Sort the pixels of a picture into four **phases**, by whether their row
-# and their column are even or odd. In a photograph the four means $m_{ab}$ are about equal. In a
-# checkerboard they are not. So take their variance, as a share of the picture's power, the mean of $x^2$:
+# What you watch besides is the checkerboard. Sort a picture's pixels into four **phases**, by whether their row and column
+# are even or odd. In a photograph the four means $m_{ab}$ are about equal, in a checkerboard they are not. So take their
+# variance, as a share of the picture's power, which is the mean of $x^2$:
 #
 # $$E(x) = \frac{\mathrm{Var}_{a,b}\,[m_{ab}]}{\mathrm{mean}(x^2)}$$
 #
-# The **spectrum** gives the very same number. The Fourier transform $X$ writes a picture as a sum of waves. What
-# repeats every 2 pixels is in 3 waves alone: frequency 1/2 along one axis, along the other, along both. Their share
-# of the power is
+# The **spectrum** gives the same number. The Fourier transform $X$ writes a picture as a sum of waves. What repeats
+# every 2 pixels is in 3 waves alone: frequency 1/2 along one axis, the other, or both. Their share of the power is
 #
 # $$E(x) = \sum_{f \in \{(\frac12, 0),\, (0, \frac12),\, (\frac12, \frac12)\}} |X_f|^2 \Big/ \sum_{\text{all } f} |X_f|^2$$
 #
@@ -343,12 +314,10 @@ def checkerboard_energy(x, period=2):
 
 
 x_small = F.avg_pool2d(F.pad(digits().all(), (1, 1, 1, 1), value=-1.0), 3)  # 28 -> 30 -> 10 pixels a side
-data = ImageData(((x_small + 1) * 127.5).round().to(torch.uint8))
+data = ImageData(x_small)
 real_energy = phase_variance(data.all())
 parseval_error = (real_energy - checkerboard_energy(data.all())).abs()
-print(
-    f"{len(data):,} real digits of 10 x 10: {real_energy:.5f} by phases; the spectrum differs by {parseval_error:.0e}"
-)
+print(f"{len(data):,} real digits: E = {real_energy:.5f} by phases; the spectrum differs by {parseval_error:.0e}")
 
 # %% [markdown]
 # Equal, and for every picture: the three waves are $+1$ and $-1$ on whole phases, so $X$ is a sum and difference of
@@ -356,13 +325,13 @@ print(
 #
 # ## 5. Predict, then train
 #
-# Three generators play the same game on digits of 10 x 10 pixels, 400 rounds each. They differ in one layer. **Write down:**
+# Three generators play on digits of 10 x 10 pixels, 400 rounds each. They differ in one layer. **Predict, and write down:**
 #
 # 1. Before training, which of the three has most checkerboard? Remember that the 4x4 stamps overlap evenly.
 # 2. D sees only pixels. Will it teach G to drop the checkerboard, or does it stay, as part 1's grid suggests?
 # 3. Does resize-convolution end lower than real digits, higher, or level with them?
 #
-# The live view shows the 3x3 transposed convolution. The two others follow without a view.
+# The live view shows the 3x3 transposed convolution; the two others follow without a view.
 
 # %%
 ROUNDS, MOMENTS = 400, (0, 2, 5, 10, 15, 20, 30, 40, 60, 80, 120, 160, 240, 320, 400)
@@ -372,7 +341,7 @@ snapshots, energies = {}, {}
 def make_trainer(name, G):
     """A trainer of the game with G that keeps samples and checkerboard energy at every moment."""
     seed_all(SEED + 1)  # the same D, batches and latents for all
-    trainer = Trainer(VanillaGAN(G, Discriminator(), z_dim=100), data, lr=1e-3, ema_decay=0.9)
+    trainer = Trainer(VanillaGAN(G, make_D(), z_dim=100), data, lr=1e-3, ema_decay=0.9)
     snapshots[name], energies[name] = {}, {}
 
     def look(trainer):
@@ -387,63 +356,53 @@ def make_trainer(name, G):
 
 
 seed_all(SEED)
-run = train(make_trainer(K3, Generator(up_k3)), ROUNDS)
+run = train(make_trainer(K3, make_G(up_k3)), ROUNDS)
 
 # %%
 run.wait()
 for name in (K4, RESIZE):
     seed_all(SEED)
-    make_trainer(name, Generator(UPS[name])).run(ROUNDS)
+    make_trainer(name, make_G(UPS[name])).run(ROUNDS)
 
 
 # %%
-def draw_energies(names, styles):
-    """Checkerboard energy over the rounds, both axes logarithmic; round 0 stands at 1."""
+def draw_energies(styles):
     figure = Figure(figsize=(7, 3.6), layout="constrained")
     axes = figure.subplots()
-    for name, (color, style) in zip(names, styles):
+    for name, (color, style) in styles.items():
         rounds = [max(1, r) for r in energies[name]]
         axes.loglog(rounds, list(energies[name].values()), style, color=color, label=name, markersize=4)
     axes.axhline(real_energy, color=REAL, linestyle="--", label="real digits")
     axes.set(xlabel="round (0 drawn at 1)", ylabel="checkerboard energy E")
-    axes.set_xticks([1, 10, 100, 400], ["0", "10", "100", "400"])
     axes.legend(frameon=False, fontsize=9, ncols=2, loc="upper center", bbox_to_anchor=(0.5, 1.25))
     return figure
 
 
 def draw_moment(moment, names=(K3, K4, RESIZE)):
-    """Four samples of each generator at one moment, each stretched from black to white."""
-    figure = Figure(figsize=(3 * len(names), 3.3), layout="constrained")
-    for axes, name in zip(figure.subplots(1, len(names)), names):
-        x = snapshots[name][moment]
-        low, high = x.amin((-1, -2), keepdim=True), x.amax((-1, -2), keepdim=True)
-        draw_pixels(axes, tile(2 * (x - low) / (high - low) - 1, 2, gap=1))
-        axes.set_title(f"{name}\nround {moment}: E = {energies[name][moment]:.4f}", fontsize=10)
-    return figure
+    titles = {name: f"{name}\nround {moment}: E = {energies[name][moment]:.4f}" for name in names}
+    return image_grid({titles[name]: stretch(snapshots[name][moment]) for name in names}, columns=2)
 
 
 # %%
-show(
-    draw_energies(COLORS, list(zip(COLORS.values(), ("o-", "s-", "^-")))),
-    "Both transposed convolutions start high and come down to the real digits. Resize-convolution comes from below.",
-    "Chart of checkerboard energy over rounds: two falling curves, one low curve that rises to the real digits' line.",
-)
+caption = "Both transposed convolutions start high and come down. Resize-convolution comes from below."
+alt = "Chart of checkerboard energy over rounds: two falling curves, one low curve that rises to the real digits' line."
+show(draw_energies({K3: (FAKE, "o-"), K4: (PALETTE[3], "s-"), RESIZE: (CRITIC, "^-")}), caption, alt)
 for moment in (0, 20, ROUNDS):
-    alt = f"Four samples of each of the three generators in round {moment}; the transposed ones are more speckled."
+    alt = f"Four samples of each generator in round {moment}; the transposed ones are more speckled, but for the last."
     show(draw_moment(moment), f"Round {moment}. Each sample is stretched from black to white.", alt)
 
 # %% [markdown]
 # Compare with your predictions.
 #
 # - The 4x4 stamps overlap evenly and **still** start with a checkerboard. Even overlap helps where the kernel's weights are
-#   alike. Random weights are not: each phase is written by taps of its own, and their sums differ by chance.
-# - The checkerboard goes. D sees pixels, real digits have next to none of it, so it is an easy sign of a fake. Within
-#   about 100 rounds G unlearns it. "Transposed convolutions leave checkerboards" is true of the start, and of nets whose
-#   D or loss does not look closely. It is no law.
+#   alike. Random weights are not: each phase is written by taps of its own, and their sums differ by chance. (Over 50
+#   draws the two transposed ones start about level; the claims use that.)
+# - The checkerboard goes. Real digits have next to none of it, so to D it is an easy sign of a fake, and within about 100
+#   rounds G unlearns it. *"Transposed convolutions leave checkerboards"* is true of the start; it is no law.
 # - The transposed convolutions end near the real digits' energy. That is not 0, because strokes have edges.
 #   Resize-convolution comes from below and is still a little too smooth at the end.
-# - All curves jump at about round 20. There G's mean brightness passes through 0 on its way to the digits' black. E is a
-#   *share* of the power, and the power is small there.
+# - Resize-convolution's jump at round 20: G has overshot to black and its brightness swings back. E is a *share* of the
+#   power, and grey, near 0, has little.
 
 # %% [markdown]
 # ## 6. Explore
@@ -451,13 +410,8 @@ for moment in (0, 20, ROUNDS):
 # Go through the rounds with the slider, then answer.
 
 # %%
-browse(
-    draw_moment,
-    list(MOMENTS),
-    start=40,
-    caption="Four latents, three generators. In a live notebook a slider goes through the rounds.",
-    alt="Samples of the three generators at one round.",
-)
+caption = "Four latents, three generators. In a live notebook a slider goes through the rounds."
+browse(draw_moment, list(MOMENTS), start=40, caption=caption, alt="Samples of the three generators at one round.")
 
 # %% [markdown]
 # 1. $k = 3, s = 2$ overlaps unevenly. Is there nevertheless a 3x3 kernel that turns an even picture into an even one?
@@ -465,22 +419,20 @@ browse(
 #
 # <details><summary>Answers</summary>
 #
-# 1. Yes. In one dimension even places get $w_1$ and odd ones $w_0 + w_2$ (or the other way round): they agree if
-#    $w_1 = w_0 + w_2$, as in $(\frac12, 1, \frac12)$. That kernel draws straight lines between pixels; part 2's fourth
-#    column is its two-dimensional form. So a net *can* learn it.
-# 2. Four pixels: the second layer doubles the first one's period. Part 7 measures it.
+# 1. Yes. In one dimension, with $p = 1$, even places get $w_1$ and odd ones $w_0 + w_2$. They agree for $(\frac12, 1,
+#    \frac12)$, which draws straight lines between pixels. Part 2's fourth column has it in two dimensions.
+# 2. Four pixels: the second layer doubles the first one's period.
 #
 # </details>
 #
-# **Are resize-convolutions more than transposed convolutions, or less?** Less. Nearest neighbour writes each pixel twice
-# in each direction. A tap $w_t$ that meets both copies might as well be two taps of a longer kernel on the pixel
-# itself. In one dimension, with $w = (w_0, w_1, w_2)$ and padding 1:
+# **Is a resize-convolution more than a transposed convolution, or less?** Less. Nearest neighbour writes each pixel twice
+# in each direction. A tap that meets both copies might as well be two taps of a longer kernel on the pixel itself. In one
+# dimension, *one* transposed convolution with $k = 4$, $s = 2$, $p = 1$ does the same as resizing and $w = (w_0, w_1, w_2)$:
 #
 # $$K = (w_2,\; w_1 + w_2,\; w_0 + w_1,\; w_0)$$
 #
-# is *one transposed convolution with $k = 4$, $s = 2$, $p = 1$ that does the same*. (Turned round, because a convolution
-# reads where a stamp writes.) Even places get $K_1 + K_3 = w_0 + w_1 + w_2$, odd ones $K_0 + K_2$: the same sum.
-# In two dimensions 9 weights make 16. It holds exactly, borders included:
+# (Turned round, because a convolution reads where a stamp writes.) Even places get $K_1 + K_3 = w_0 + w_1 + w_2$, odd ones
+# $K_0 + K_2$: the same sum. In two dimensions 9 weights make 16. It holds exactly, borders included:
 
 
 # %%
@@ -498,8 +450,8 @@ one_kernel_error = (two_steps - one_step).abs().max()
 print(f"largest difference: {one_kernel_error:.0e}, of values about {two_steps.std():.0f} in size")
 
 # %% [markdown]
-# Per input pixel the long form costs $4 \cdot 9 = 36$ multiplications a channel, the short one 16. (Shi et al. write a
-# transposed convolution as an ordinary one to four times the channels, whose maps are then interleaved: `nn.PixelShuffle`.)
+# Per input pixel the long form costs $4 \cdot 9 = 36$ multiplications a channel, the short one 16. (A third form: Shi et
+# al. convolve to four times the channels, then interleave the maps, `nn.PixelShuffle`.)
 #
 # **Ablation.** So the 4x4 layer *could* be a resize-convolution. Start it as one: with the kernel above, its checkerboard
 # energy before training is as low. Then let all 16 weights go free. **Predict:** does it stay low?
@@ -507,61 +459,48 @@ print(f"largest difference: {one_kernel_error:.0e}, of values about {two_steps.s
 # %%
 STARTED = "4x4, started as resize"
 seed_all(SEED)
-G, resize = Generator(up_k4), up_resize(128, 1)
+G, resize = make_G(up_k4), up_resize(128, 1)
 with torch.no_grad():
     G[3].weight.copy_(resize_kernel(resize[1].weight))
     G[3].bias.copy_(resize[1].bias)
 make_trainer(STARTED, G).run(ROUNDS)
-names = (RESIZE, STARTED)
-highest = {name: max((e, r) for r, e in energies[name].items() if r > 0) for name in names}
-show(
-    draw_energies(names, [(CRITIC, "^-"), (PALETTE[4], "D-")]),
-    "Nearly equal before training. Free to move, the sixteen weights draw a checkerboard, and unlearn it.",
-    "Two curves over rounds: resize-convolution stays low, the freed layer climbs high above it and comes back.",
-)
-show(
-    draw_moment(highest[STARTED][1], names),
-    "The round in which the freed layer's checkerboard is strongest.",
-    "Samples: clouds from resize-convolution, striped and checkered patterns from the freed layer.",
-)
-for name, (energy, moment) in highest.items():
-    print(f"{name:24} before training {energies[name][0]:.4f}, highest {energy:.4f}, in round {moment}")
+worst = max(energies[STARTED], key=energies[STARTED].get)  # the round of its strongest checkerboard
+caption = "Nearly equal before training. Free to move, the sixteen weights draw a checkerboard, and unlearn it."
+alt = "Two curves over rounds: resize-convolution stays low, the freed layer climbs high above it and comes back."
+show(draw_energies({RESIZE: (CRITIC, "^-"), STARTED: (PALETTE[4], "D-")}), caption, alt)
+caption = "The round in which the freed layer's checkerboard is strongest."
+alt = "Samples: clouds from resize-convolution, striped and checkered patterns from the freed layer."
+show(draw_moment(worst, (RESIZE, STARTED)), caption, alt)
 
 # %% [markdown]
-# It need not stay low. *"The checkerboard is a matter of initialisation"*: no, training writes one as well. The four
-# phases of the freed layer have weights of their own, each follows its own gradient, and while G's brightness swings they
-# swing apart. In a resize-convolution they share nine weights, so brightness can only move as a whole. That is the term
-# that matters: **not what a layer can do, but what its weights must do together.** (How strong it gets differs from seed
-# to seed.)
+# It need not stay low. *"The checkerboard is a matter of initialisation"*: no, training writes one as well. Each phase of the
+# freed layer has weights of its own, which follow their own gradients, and while G's brightness swings the phases swing
+# apart. In a resize-convolution they share nine weights. What matters is **not what a layer can do, but what its weights
+# must do together.** (How strong it gets differs from seed to seed.)
 
 # %% [markdown]
 # ## 7. Measure it
 #
-# **The overlap alone.** A constant picture, kernels whose weights are all equal: what differs between phases now is the
-# number of writers, nothing else. By hand, for $k = 3$: the phases are 1, 2, 2, 4, mean 2.25, variance 1.1875, power
-# $(1 + 4 + 4 + 16)/4 = 6.25$, so $E = 0.19$.
+# **The overlap alone.** A constant picture and equal weights: phases now differ by their number of writers alone. By hand,
+# $k = 3$: the phases are 1, 2, 2, 4, mean 2.25, variance 1.1875, power $(1 + 4 + 4 + 16)/4 = 6.25$, so $E = 0.19$.
 #
-# **Random kernels.** Now 64 random kernels of 16 channels each, on noise through a ReLU, as in a G before training. Borders
-# are cut off in both: they have fewer writers under any method.
+# **Random kernels.** 64 of 16 channels each, on noise through a ReLU, as in an untrained G. Borders are cut off in both:
+# they have fewer writers under any method.
 
 
 # %%
-def up_with(name, x, make_weight):
-    """Up-sample x (N, C, H, W) without a bias; make_weight(shape) gives the kernel. Four pixels of border are cut off."""
-    n_in, n_out = x.shape[1], 1 if x.shape[1] == 1 else 64
-    if name == RESIZE:
-        y = F.conv2d(nearest(x), make_weight((n_out, n_in, 3, 3)), padding=1)
-    elif name == K3:
-        y = F.conv_transpose2d(x, make_weight((n_in, n_out, 3, 3)), stride=2, padding=1, output_padding=1)
-    else:
-        y = F.conv_transpose2d(x, make_weight((n_in, n_out, 4, 4)), stride=2, padding=1)
-    return y[..., 4:-4, 4:-4]
+def up_with(name, x, fill):
+    """Up-sample x to 64 maps; fill sets the kernels, biases are 0. Four pixels of border are cut off."""
+    layer = UPS[name](x.shape[1], 64).requires_grad_(False)
+    for p in layer.parameters():
+        fill(p) if p.ndim == 4 else nn.init.zeros_(p)
+    return layer(x)[..., 4:-4, 4:-4]
 
 
 seed_all(SEED)
 noise = torch.randn(32, 16, 16, 16)
-y = {name: up_with(name, noise.relu(), torch.randn) for name in UPS}
-uniform = {name: phase_variance(up_with(name, torch.ones(1, 1, 16, 16), torch.ones)).item() for name in UPS}
+y = {name: up_with(name, noise.relu(), nn.init.normal_) for name in UPS}
+uniform = {name: phase_variance(up_with(name, torch.ones(1, 1, 16, 16), nn.init.ones_)).item() for name in UPS}
 random = {name: checkerboard_energy(y[name]).item() for name in UPS}
 for name in UPS:
     print(f"{name:19} equal weights E = {uniform[name]:.6f}   random weights E = {random[name]:.6f}")
@@ -570,51 +509,34 @@ for name in UPS:
 figure = Figure(figsize=(10, 3.6), layout="constrained")
 for axes, name in zip(figure.subplots(1, 3), UPS):
     power = torch.fft.fftshift(torch.fft.fft2(y[name]).abs().square().mean((0, 1)))
-    edges = (-0.5 - 1 / 48, 0.5 - 1 / 48) * 2  # 24 frequencies, each drawn around its value
-    picture = (power / power.sum()).log10()
-    drawn = axes.imshow(picture, cmap="viridis", vmin=-5, vmax=-0.5, extent=edges, origin="lower")
+    style = {"vmin": -5, "vmax": -0.5, "origin": "lower", "extent": (-0.5 - 1 / 48, 0.5 - 1 / 48) * 2}  # 24 frequencies
+    drawn = axes.imshow((power / power.sum()).log10(), **style)
     axes.set(title=f"{name}: E = {random[name]:.4f}", xlabel="frequency along a row")
     axes.set_ylabel("frequency along a column" if name == K3 else "")
 figure.colorbar(drawn, label="share of the power, log10", shrink=0.8)
-show(
-    figure,
-    "Mean spectrum, random kernels. The centre is the mean; the points at the left and lower edges are the checkerboard.",
-    "Three spectra. Both transposed ones have bright points at frequency one half; resize-convolution is dark there.",
-)
+caption = "Mean spectrum, random kernels. Centre: the mean. Points at the left and lower edges: the checkerboard."
+alt = "Three spectra. Both transposed ones have bright points at frequency one half; resize-convolution is dark there."
+show(figure, caption, alt)
 
 # %% [markdown]
 # **Where the measure misleads.**
 #
-# 1. *It depends on what goes in.* A checkerboard needs something even to show on. Behind a ReLU the maps have a mean above
-#    0, and that is what gets checkered. On noise with mean 0 there is little to see, for any method.
-# 2. *"High frequencies" are no checkerboard.* Noise has them all. Count every wave shorter than 8/3 pixels, and the
-#    difference between methods is much smaller: most of that is detail, not pattern.
-# 3. *It sees the period you ask for.* The first of two layers leaves its pattern with period 4. (The four phases become
-#    sixteen, the three points fifteen. Period 4 includes period 2.)
-# 4. *It cannot tell an artefact from a chessboard.* A photograph of checkered cloth has it too. Compare with real data.
+# 1. *It depends on what goes in.* Behind a ReLU the maps have a mean above 0, and that is what gets checkered. On noise
+#    with mean 0 there is little to see, for any method.
+# 2. *"High frequencies" are no checkerboard.* Count every wave shorter than 8/3 pixels, and the difference between methods
+#    is much smaller: most of that is detail, not pattern.
+# 3. *It sees the period you ask for.* The first of two layers leaves its pattern with period 4: `phase_variance(x, 4)`.
+# 4. *It cannot tell an artefact from a chessboard.* Checkered cloth has it too. Compare with real data.
 
 
 # %%
-def high_frequencies(x):
-    """Share of the power without the mean at frequencies of 3/8 or more along either axis."""
-    power = torch.fft.fft2(x - x.mean((-1, -2), keepdim=True)).abs().square()
-    high = (torch.fft.fftfreq(x.shape[-1]).abs() >= 0.375).float()
-    return (power * torch.maximum(high[:, None], high)).sum() / power.sum()
-
-
-centred = {name: checkerboard_energy(up_with(name, noise, torch.randn)).item() for name in UPS}
-broad = {name: high_frequencies(y[name]).item() for name in UPS}
-print(f"{'over resize-convolution':24}{'noise after ReLU':>17}{'noise, mean 0':>15}{'all high waves':>16}")
+centred = {name: checkerboard_energy(up_with(name, noise, nn.init.normal_)).item() for name in UPS}
+high = torch.fft.fftfreq(24).abs() >= 3 / 8  # in cycles per pixel
+waves = {name: torch.fft.fft2(y[name] - y[name].mean((-1, -2), keepdim=True)).abs().square() for name in UPS}
+broad = {name: (power[..., high | high[:, None]].sum() / power.sum()).item() for name, power in waves.items()}
+print(f"{'over resize-convolution':24}{'noise, ReLU':>16}{'noise, mean 0':>16}{'all high waves':>16}")
 for name in (K3, K4):
-    print(
-        f"{name:24}" + "".join(f"{e[name] / e[RESIZE]:{w}.1f}" for e, w in ((random, 17), (centred, 15), (broad, 16)))
-    )
-once, kernel = up_with(K3, torch.ones(1, 1, 16, 16), torch.ones), torch.ones(1, 1, 3, 3)
-twice = F.conv_transpose2d(once, kernel, stride=2)[..., 8:-9, 8:-9]
-of_period = [phase_variance(twice, period).item() for period in (2, 4)]
-print("two 3x3 layers of equal weights: E with period 2 {:.3f}, with period 4 {:.3f}".format(*of_period))
-cloth = nearest(torch.tensor([[1.0, -1.0], [-1.0, 1.0]]).repeat(4, 4), 1)
-print(f"a chessboard, made by no net: E = {phase_variance(cloth):.1f}")
+    print(f"{name:24}" + "".join(f"{e[name] / e[RESIZE]:16.1f}" for e in (random, centred, broad)))
 
 # %% [markdown]
 # ### The claims
@@ -642,9 +564,7 @@ claim("parameters of the 10x10 generator, off from 324,353", abs(n_parameters - 
 z, before = torch.randn(20, 100), {}
 for name, up in UPS.items():
     with torch.no_grad():
-        before[name] = sum(phase_variance(Generator(up)(z)).item() for _ in range(50)) / 50
-    print(f"{name:19} before training E = {before[name]:.4f}, round 40 {energies[name][40]:.4f}, "
-          f"end {energies[name][ROUNDS]:.4f}; real digits {real_energy:.4f}")  # fmt: skip
+        before[name] = sum(phase_variance(make_G(up)(z)).item() for _ in range(50)) / 50
 claim("before training, over resize-convolution's: 3x3 transposed", before[K3] / before[RESIZE], at_least=4)
 claim("before training, over resize-convolution's: 4x4 transposed", before[K4] / before[RESIZE], at_least=4)
 doublings = torch.tensor(energies[K3][40] / energies[RESIZE][40]).log2()  # 2: four times as much
@@ -655,13 +575,11 @@ for name in UPS:
 # %% [markdown]
 # ## 8. In practice
 #
-# - *"Output padding pads the output with zeros."* No: it lets the far side be longer. Stamps still reach it if they can.
+# - *"Output padding pads the output with zeros."* No: it lets the far side be longer, and stamps reach there if they can.
 # - *"Take $k = 4$, $s = 2$ and the checkerboard is gone."* No, only its even half is. You measured the other.
-# - *"Resize-convolution is always better."* It has fewer free weights, is smoother, and costs more as usually
-#   written. DCGAN, next lesson, uses 4x4 stride 2 and draws clean digits.
+# - *"Resize-convolution is always better."* No: it is smoother, and dearer as usually written. DCGAN does without it.
 # - *Sizes off by one* are the most frequent error of all: 7 to 13 in place of 14. Use the formula, then print the shape.
-# - *A layer of stride 2 in D* has the same uneven reach in its gradient: with $k = 3$ some pixels of a fake get more of
-#   it than others. Odena et al. show that as well.
+# - *A layer of stride 2 in D* with $k = 3$ sends an uneven gradient to the fake's pixels, for the same reason (Odena et al.).
 #
 # **The library's twin.** `ganedu.upsampling` has this lesson's functions, with checks of their arguments:
 
@@ -678,11 +596,10 @@ print("overlaps of k = 3, s = 2:", twin.overlap_counts(5, kernel=3, stride=2).to
 # - Up-sampling is linear: an operation, a matrix, a stamp. A transposed convolution has a convolution's matrix, transposed.
 # - $n' = (n - 1) s - 2p + k + o$. Stamps overlap evenly where $s$ divides $k$.
 # - A checkerboard is a difference between phases; its energy is the same in pixels and at three points of the spectrum.
-# - It comes from uneven overlap, from random weights *and* from training. Shared weights prevent it. A D that looks
-#   closely takes it away.
+# - It comes from uneven overlap, from random weights *and* from training. Shared weights hold it down, D takes it away.
 #
-# **Exercises.** Exercise 05 marks up-sampling, sizes, stamps and the measure. Then, ungraded: (1) repeat part 6's ablation
-# with a D without strides: does the checkerboard still come? (2) start the 3x3 layer with part 6's even kernel; (3)
-# replace nearest by bilinear in `up_resize` and look at the spectrum.
+# **Exercises.** Exercise 05 marks up-sampling, sizes, stamps and the measure. Then, ungraded: (1) part 6's ablation with a D
+# without strides: does the checkerboard still come? (2) start the 3x3 layer with part 6's even kernel; (3) bilinear for
+# nearest in `up_resize`: look at the spectrum.
 #
 # **Where next.** Lesson 06 stacks 4x4 transposed convolutions into DCGAN, and lesson 04's grain goes away.
