@@ -4,10 +4,18 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
+from torch import nn
 
 from ganedu.data import digits
-from ganedu.metrics import DigitClassifier, classify, digit_features, digit_shares, load_classifier
-from ganedu.metrics.features import CARD, WEIGHTS, classifier_card
+from ganedu.metrics import (
+    DigitClassifier,
+    classify,
+    digit_features,
+    digit_probabilities,
+    digit_shares,
+    load_classifier,
+)
+from ganedu.metrics.features import CARD, DIGIT_FEATURES, WEIGHTS, Features, classifier_card
 
 
 def test_the_card_states_what_the_weights_reach():
@@ -86,3 +94,56 @@ def test_bad_batch_size_and_device():
         classify(torch.zeros(1, 1, 28, 28), batch_size=0)
     with pytest.raises(ValueError, match="device: got 'abacus'"):
         load_classifier("abacus")
+
+
+# --- features of any net ------------------------------------------------------------------------------------------
+
+
+def test_probabilities_are_the_softmax_of_the_logits():
+    x = digits("test").all()[:40]
+    logits = load_classifier()(x).double().numpy()
+    by_hand = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+    np.testing.assert_allclose(digit_probabilities(x).numpy(), by_hand, atol=1e-6)
+
+
+def test_features_of_the_classifier():
+    x = digits("test").all()[:30]
+    assert torch.equal(DIGIT_FEATURES(x), digit_features(x))
+    assert [len(part) for part in DIGIT_FEATURES.batches(x, batch_size=12)] == [12, 12, 6]
+    assert (DIGIT_FEATURES.name, DIGIT_FEATURES.suffix) == ("64 features of the digit classifier", "-d")
+
+
+def test_features_of_a_module_are_those_of_its_eval_mode():
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Conv2d(1, 3, 5, stride=5), nn.BatchNorm2d(3), nn.Dropout(0.5))
+    net[2].eval()  # one part was in eval mode before, and has to be so afterwards
+    net[1].running_mean += 0.3
+    x = torch.randn(7, 1, 10, 10)
+    features = Features(net, "12 features")(x, batch_size=3)
+    assert (net.training, net[0].training, net[1].training, net[2].training) == (True, True, True, False)
+    by_hand = (net[0](x).detach() - 0.3) / (1 + 1e-5) ** 0.5
+    torch.testing.assert_close(features, by_hand.flatten(1))
+    assert features.shape == (7, 12) and not features.requires_grad and int(net[1].num_batches_tracked) == 0
+
+
+def test_features_of_a_function_over_a_loader():
+    pairs = [(torch.ones(2, 3), torch.zeros(2)), (torch.full((1, 3), 2.0), torch.zeros(1))]
+    assert Features(lambda x: x * 2, "twice")(pairs).tolist() == [[2.0] * 3, [2.0] * 3, [4.0] * 3]
+
+
+def test_bad_features():
+    x = torch.zeros(4, 3)
+    with pytest.raises(TypeError, match="net: got str, wants a module or a function"):
+        Features("inception", "features")
+    with pytest.raises(ValueError, match=r"net: got an output of \(4,\) for 4 images, wants a tensor \(4, ...\)"):
+        Features(lambda x: x.sum(1), "sums")(x)
+    with pytest.raises(ValueError, match=r"net: got an output of \(1, 3\) for 4 images"):
+        Features(lambda x: x.sum(0, keepdim=True), "sums")(x)
+    with pytest.raises(ValueError, match="net: got an output of tuple for 4 images"):
+        Features(lambda x: (x, x), "pairs")(x)
+    with pytest.raises(TypeError, match="images: got a batch of type str"):
+        Features(lambda x: x, "themselves")(["digits"])
+    with pytest.raises(ValueError, match="images: got none"):
+        Features(lambda x: x, "themselves")(x[:0])
+    with pytest.raises(ValueError, match="batch_size: got 0"):
+        Features(lambda x: x, "themselves")(x, batch_size=0)

@@ -5,7 +5,19 @@ import pytest
 import scipy.linalg
 import torch
 
-from ganedu.metrics import FID, digit_features, fid_digits, frechet_distance, frechet_features
+from ganedu.data import digits
+from ganedu.metrics import (
+    FID,
+    Moments,
+    digit_features,
+    fid_digits,
+    fid_infinity,
+    frechet_distance,
+    frechet_features,
+    moments,
+)
+from ganedu.metrics.features import Features
+from ganedu.metrics.fid import FIDInfinity, fid
 
 
 def random_covariance(rng, d, rank=None):
@@ -79,8 +91,6 @@ def test_one_feature():
 
 
 def test_fid_digits_is_the_distance_of_the_features_and_reads_well():
-    from ganedu.data import digits
-
     data = digits("test").all()
     real, fake = data[::2], data[1::2] * 0.5
     fid = fid_digits(real, fake)
@@ -97,7 +107,6 @@ def test_fid_digits_is_the_distance_of_the_features_and_reads_well():
 
 
 def test_more_corruption_gives_a_larger_distance():
-    from ganedu.data import digits
     from ganedu.models.naive_bayes import NaiveBayes
 
     real, test = digits("train"), digits("test").all()
@@ -109,6 +118,108 @@ def test_more_corruption_gives_a_larger_distance():
     assert 20 * values[0] < naive < values[-1]
     one_digit = fid_digits(real.all(), test[digits("test").labels == 3]).value  # perfect images, nine digits missing
     assert one_digit > 20 * values[0]
+
+
+# --- streaming ----------------------------------------------------------------------------------------------------
+
+VECTORS = Features(lambda x: x, "the vectors themselves")
+
+
+@pytest.mark.parametrize("sizes", [(500,), (1, 1, 498), (100, 400), (7,) * 71 + (3,)])
+def test_streamed_moments_are_those_of_all_at_once(sizes):
+    x = (
+        np.random.default_rng(0).standard_normal((500, 9)) * np.arange(1, 10) + 1e4
+    )  # a sum of squares would lose digits
+    gathered = Moments()
+    for part in np.split(x, np.cumsum(sizes)[:-1]):
+        assert gathered.add(part) is gathered
+    assert gathered.n == 500
+    np.testing.assert_allclose(gathered.mean, x.mean(0), rtol=1e-13)
+    np.testing.assert_allclose(gathered.cov, np.cov(x, rowvar=False), rtol=1e-9, atol=1e-9)
+
+
+def test_half_precision_features_are_summed_in_64_bits():
+    x = torch.randn(4000, 3, generator=torch.Generator().manual_seed(0)).half() + 300
+    gathered = Moments().add(x[:1000]).add(x[1000:])
+    np.testing.assert_allclose(gathered.cov, np.cov(x.double().numpy(), rowvar=False), rtol=1e-9)
+    assert gathered.mean.dtype == gathered.cov.dtype == np.float64
+
+
+def test_batches_of_any_kind_give_the_same_distance():
+    data = digits("test").all()
+    real, fake = data[:400], data[400:700] * 0.5
+    whole = fid_digits(real, fake)
+    loader = torch.utils.data.DataLoader(torch.utils.data.TensorDataset(fake, torch.zeros(300)), batch_size=64)
+    made = (fake[start : start + 90] for start in range(0, 300, 90))  # a generator: seen once, batch by batch
+    for batches in (loader, made, [fake[:1], fake[1:]]):
+        streamed = fid_digits(real, batches)
+        assert streamed.value == pytest.approx(whole.value, rel=1e-6)
+        assert streamed[1:] == whole[1:] == (400, 300, "64 features of the digit classifier", "FID-d")
+    kept = moments(real)  # those of the real images, computed once
+    assert fid(kept, fake).value == pytest.approx(whole.value, rel=1e-9)
+    assert fid(kept, kept).value == pytest.approx(0, abs=1e-6)
+
+
+def test_equals_torchmetrics_on_the_same_module():
+    from torchmetrics.image.fid import FrechetInceptionDistance
+
+    torch.manual_seed(0)
+    net = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(784, 12), torch.nn.Tanh()).requires_grad_(False)
+    data = digits("test").all()
+    real, fake = data[::2], data[1::2] * 0.7
+    metric = FrechetInceptionDistance(feature=net, input_img_size=(1, 28, 28), normalize=True).set_dtype(torch.float64)
+    metric.inception.float()
+    for part in range(0, 500, 100):
+        metric.update(real[part : part + 100], real=True)
+        metric.update(fake[part : part + 100], real=False)
+    own = fid(real.split(64), fake, Features(net, "12 random features"))
+    assert own.value == pytest.approx(metric.compute().item(), rel=1e-3)
+    assert (own.name, own.features) == ("FID-own", "12 random features") and str(own).startswith("FID-own ")
+
+
+# --- extrapolation ------------------------------------------------------------------------------------------------
+
+
+def test_extrapolation_takes_the_bias_away():
+    """Real: N(0, I) in 32 dimensions, a million of it; fake: N(0.3, I). The true distance is 32 · 0.09 = 2.88."""
+    d, n, truth = 32, 1500, 32 * 0.09
+    real = Moments()
+    real.n, real.mean, real._scatter = 10**6, np.zeros(d), np.eye(d) * (10**6 - 1)
+    plain, extrapolated, said = [], [], []
+    for seed in range(8):
+        fake = torch.randn(n, d, generator=torch.Generator().manual_seed(seed), dtype=torch.float64) + 0.3
+        plain.append(fid(real, fake, VECTORS).value)
+        result = fid_infinity(real, fake, VECTORS)
+        extrapolated.append(result.value)
+        said.append(result.bias)
+    bias = np.mean(plain) - truth
+    assert bias == pytest.approx(d / n + d * (d + 1) / (4 * n), rel=0.15)  # theory: of the mean, and of the covariance
+    assert abs(np.mean(extrapolated) - truth) < 0.25 * bias
+    assert np.mean(said) == pytest.approx(bias, rel=0.25)
+    assert (result.n_real, result.n_fake, result.name) == (10**6, n, "FID-own")
+
+
+def test_extrapolation_is_a_line_over_one_over_n():
+    from scipy.stats import linregress
+
+    data = digits("test").all()
+    result = fid_infinity(data[::2], data[1::2] * 0.8, points=6, smallest=150)
+    assert result.sizes == (150, 220, 290, 360, 430, 500)
+    line = linregress(1 / np.array(result.sizes), result.values)
+    assert result.value == pytest.approx(line.intercept, rel=1e-6)
+    assert result.bias == pytest.approx(line.slope / 500, rel=1e-6)
+    assert result.values[-1] == pytest.approx(fid_digits(data[::2], data[1::2] * 0.8).value, rel=1e-6)
+    assert result == fid_infinity(data[::2], data[1::2] * 0.8, points=6, smallest=150)  # seeded
+    assert result != fid_infinity(data[::2], data[1::2] * 0.8, points=6, smallest=150, seed=1)
+    shown = FIDInfinity(12.345, 0.678, 4000, 2000, "64 features", (400, 2000), (15.0, 13.0))
+    assert str(shown) == "FID-d 12.35 for n -> infinity; with 2,000 fakes +0.68 (against 4,000 real; 64 features)"
+
+
+def test_extrapolation_draws_no_global_random_number():
+    x = digits("test").all()[:60]
+    states = torch.get_rng_state(), np.random.get_state()[1].copy()
+    fid_infinity(x, x, points=2)
+    assert torch.equal(states[0], torch.get_rng_state()) and (states[1] == np.random.get_state()[1]).all()
 
 
 def test_bad_input():
@@ -131,3 +242,15 @@ def test_bad_input():
         frechet_features(np.ones((1, 3)), np.ones((5, 3)))
     with pytest.raises(ValueError, match="fake_features: got 4 features, wants 3"):
         frechet_features(np.ones((5, 3)), np.ones((5, 4)))
+    with pytest.raises(ValueError, match="features: got 4 a sample, wants 3 as in the batches before"):
+        Moments().add(np.ones((5, 3))).add(np.ones((5, 4)))
+    with pytest.raises(ValueError, match="images: got 1, wants at least 2 for a covariance"):
+        fid(torch.ones(1, 3), torch.ones(5, 3), VECTORS)
+    with pytest.raises(ValueError, match="images: got none, wants at least one"):
+        fid_digits(torch.zeros(4, 1, 28, 28), [])
+    with pytest.raises(ValueError, match="smallest: got 30, wants less than the number of fakes, 30"):
+        fid_infinity(torch.ones(30, 3), torch.ones(30, 3), VECTORS, smallest=30)
+    with pytest.raises(ValueError, match="fake_images: got shape .5, 3., wants .N, d. with N at least 10"):
+        fid_infinity(torch.ones(30, 3), torch.ones(5, 3), VECTORS)
+    with pytest.raises(ValueError, match="points: got 1, wants a whole number of at least 2"):
+        fid_infinity(torch.ones(30, 3), torch.ones(30, 3), VECTORS, points=1)

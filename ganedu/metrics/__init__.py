@@ -1,4 +1,8 @@
-"""Measures of what a model has learned: mode coverage, distances between features, precision and recall, scores."""
+"""Measures of what a model has learned: mode coverage, distances between features, precision and recall, scores.
+
+What is named as its file, ``fid``, ``kid``, ``prdc`` and ``inception_score``, is imported from there: ``from
+ganedu.metrics.fid import fid``. These take any features; those that end in ``_digits`` take the reference classifier's.
+"""
 
 from ganedu.metrics.coverage import ModeCoverage, mode_coverage
 from ganedu.metrics.features import (
@@ -15,7 +19,6 @@ from ganedu.metrics.fid import (
     FID,
     FIDInfinity,
     Moments,
-    fid,
     fid_digits,
     fid_infinity,
     frechet_distance,
@@ -23,9 +26,9 @@ from ganedu.metrics.fid import (
     moments,
 )
 from ganedu.metrics.inception import InceptionV3, inception_features, load_inception
-from ganedu.metrics.inception_score import InceptionScore, inception_score, inception_score_digits
-from ganedu.metrics.kid import KID, kid, kid_digits, kid_features, mmd2
-from ganedu.metrics.prdc import PRDC, prdc, prdc_features
+from ganedu.metrics.inception_score import InceptionScore, inception_score_digits
+from ganedu.metrics.kid import KID, kid_digits, kid_features, mmd2
+from ganedu.metrics.prdc import PRDC, prdc_digits, prdc_features
 
 __all__ = [
     "DIGIT_FEATURES",
@@ -43,15 +46,12 @@ __all__ = [
     "digit_features",
     "digit_probabilities",
     "digit_shares",
-    "fid",
     "fid_digits",
     "fid_infinity",
     "frechet_distance",
     "frechet_features",
     "inception_features",
-    "inception_score",
     "inception_score_digits",
-    "kid",
     "kid_digits",
     "kid_features",
     "load_classifier",
@@ -59,6 +59,6 @@ __all__ = [
     "mmd2",
     "mode_coverage",
     "moments",
-    "prdc",
+    "prdc_digits",
     "prdc_features",
 ]

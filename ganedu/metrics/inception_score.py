@@ -37,15 +37,16 @@ class InceptionScore(NamedTuple):
         return self.value
 
 
-def inception_score(probabilities, splits=10, features="the classes of a classifier", name="IS-own"):
+def inception_score(probabilities, splits=10, seed=0, features="the classes of a classifier", name="IS-own"):
     """exp(E_x KL(p(y | x) ‖ p(y)))   (section 4), with p(y) the mean of p(y | x) over the samples.
 
     1 where every sample gets the same verdict; K where each is surely of one of K classes and all come equally often. The
-    samples are split, in their order, and each part is scored on its own, with a p(y) of its own.
+    samples are shuffled, as sorted ones would make parts of one class, and split; each part is scored with its own p(y).
 
     Args:
         probabilities: (N, K), p(y | x) of each sample; rows sum to 1.
         splits: parts; the paper's is 10. The score grows with the size of a part: compare at equal N and splits.
+        seed: of the shuffle, which leaves every global generator alone.
         features, name: what the result is to say of the classifier, and its own name.
 
     Returns:
@@ -64,23 +65,23 @@ def inception_score(probabilities, splits=10, features="the classes of a classif
         raise ValueError("probabilities: got rows that are no probabilities, wants numbers of at least 0 that sum to 1")
     if splits > len(p):
         raise ValueError(f"splits: got {splits}, wants at most the number of samples, {len(p)}")
-    scores = [_score(part) for part in np.array_split(p, splits)]
+    order = np.random.default_rng(whole_number("seed", seed, at_least=0)).permutation(len(p))
+    scores = [_score(part) for part in np.array_split(p[order], splits)]
     return InceptionScore(float(np.mean(scores)), float(np.std(scores)), len(p), splits, features, name)
 
 
-def inception_score_digits(images, splits=10, batch_size=500):
+def inception_score_digits(images, splits=10, seed=0, batch_size=500):
     """IS-d: the inception score by the ten classes of the reference digit classifier; from 1 to 10.
 
     Args:
         images: (N, 1, 28, 28) floats in [-1, 1].
-        splits: as for ``inception_score``.
+        splits, seed: as for ``inception_score``.
 
     Returns:
         InceptionScore(value, std, n_fake, splits, features, name).
     """
-    return inception_score(
-        digit_probabilities(images, batch_size), splits, "10 classes of the digit classifier", "IS-d"
-    )
+    p = digit_probabilities(images, batch_size)
+    return inception_score(p, splits, seed, "10 classes of the digit classifier", "IS-d")
 
 
 def _score(p):

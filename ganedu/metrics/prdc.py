@@ -95,6 +95,11 @@ def prdc(real_images, fake_images, features=DIGIT_FEATURES, k=5, batch_size=500)
     return prdc_features(features(real_images, batch_size), features(fake_images, batch_size), k, features.name)
 
 
+def prdc_digits(real_images, fake_images, k=5):
+    """``prdc`` on the 64 features of the reference digit classifier, of (N, 1, 28, 28) images in [-1, 1]."""
+    return prdc(real_images, fake_images, DIGIT_FEATURES, k)
+
+
 def _distances(x, y, rows=1000):
     """Yield (start, (n, M) distances from x[start : start + n] to y): never more than ``rows`` rows in memory.
 
