@@ -276,6 +276,17 @@ def test_train_resumed_reaches_the_weights_of_an_unbroken_run(capsys, course, st
     assert "run.json, which is damaged" in refused(capsys, *"train wgan_gp --resume --out broken".split())
 
 
+@pytest.mark.parametrize("name", ["lsgan", "wgan", "sngan", "r3gan"])
+def test_train_takes_every_model(course, name):
+    """By its module's name, resumable: the critic's clip and the power iteration's vectors go on as they were."""
+    words = f"train {name} --batch-size 4 --seed 1 --device cpu"
+    assert cli.main(f"{words} --steps 4 --out unbroken".split()) == 0
+    assert cli.main(f"{words} --steps 2 --out broken".split()) == 0
+    assert cli.main(f"train {name} --resume --steps 4 --out broken --device cpu".split()) == 0
+    assert_same(weights(course / "broken" / "checkpoint.pt"), weights(course / "unbroken" / "checkpoint.pt"))
+    assert np.asarray(Image.open(course / "unbroken" / "samples.png")).shape == (8 * 30 - 2, 8 * 30 - 2)
+
+
 def test_a_run_is_never_written_over(capsys, course):
     words = "train vanilla --steps 1 --batch-size 2 --device cpu".split()
     assert cli.main(words) == cli.main(words) == 0
