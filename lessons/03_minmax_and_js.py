@@ -89,17 +89,28 @@ def train_D(D, x, x_fake, steps=1000, batch_size=256, lr=1e-2, watch=None):
     return D
 
 
+# %%
 real = gaussian(0, 1)
 FAKES = {"N(1, 1²)": gaussian(1, 1), "N(0, 3²)": gaussian(0, 3), "N(4, 1²)": gaussian(4, 1)}
-STYLES = ("-", "--", ":")
-x_test, curves = real.sample(5000), {}
-for name, fakes in FAKES.items():
-    x_fake_test = fakes.sample(5000)
-    nets = {f"{width} wide": mlp([1, width, width, 1]) for width in (8, 32, 128)}
-    for net, D in {**nets, **({"a line": nn.Linear(1, 1)} if name == "N(0, 3²)" else {})}.items():
-        seen = curves.setdefault((name, net), [])
-        look = lambda step: seen.append(d_minimax(D(x_test), D(x_fake_test)).item())  # noqa: E731, B023
-        train_D(D, real.sample(20_000), fakes.sample(20_000), steps=400, watch=look)
+
+
+def watch_loss(D, fakes):
+    """D's loss on 10,000 fresh samples, before every 20th of 400 steps."""
+    x, x_fake, seen = real.sample(10_000), fakes.sample(10_000), []
+
+    def look(step):
+        seen.append(d_minimax(D(x), D(x_fake)).item())
+
+    train_D(D, real.sample(20_000), fakes.sample(20_000), steps=400, watch=look)
+    return seen
+
+
+curves = {
+    (name, f"{width} wide"): watch_loss(mlp([1, width, width, 1]), fakes)
+    for name, fakes in FAKES.items()
+    for width in (8, 32, 128)
+}
+curves["N(0, 3²)", "a line"] = watch_loss(nn.Linear(1, 1), FAKES["N(0, 3²)"])
 
 # %%
 figure, axes = plt.subplots(figsize=(7.5, 3.6), layout="constrained")
@@ -129,7 +140,7 @@ show(figure, caption, "Ten curves of d_loss over steps: nine fall onto three lev
 # | 3 | $\phantom{V} = \int p(x) \log D(x) + q(x) \log(1 - D(x)) \, dx$ | an expectation is an integral |
 # | 4 | $D^*(x) = \dfrac{p(x)}{p(x) + q(x)}$ | the maximum at each $x$ on its own, see below |
 # | 5 | $V(D^*, G) = \int p \log \dfrac{p}{p+q} + q \log \dfrac{q}{p+q} \, dx$ | line 4 put into line 3 |
-# | 6 | $\phantom{V} = \int p \log \dfrac{p}{m} + q \log \dfrac{q}{m} \, dx - 2 \log 2$ | $m = (p+q)/2$: each fraction is halved twice over |
+# | 6 | $\phantom{V} = \int p \log \dfrac{p}{m} + q \log \dfrac{q}{m} \, dx - 2 \log 2$ | $p + q = 2m$, see below |
 # | 7 | $\phantom{V} = \mathrm{KL}(p \,\|\, m) + \mathrm{KL}(q \,\|\, m) - 2 \log 2$ | $\mathrm{KL}(p \,\|\, m) = \int p \log (p/m) \, dx$ |
 # | 8 | $\phantom{V} = 2\,\mathrm{JSD}(p \,\|\, q) - 2 \log 2$ | the mean of the two KLs is called JSD |
 #
@@ -137,8 +148,8 @@ show(figure, caption, "Ten curves of d_loss over steps: nine fall onto three lev
 # $a = p(x)$, $b = q(x)$ and $y = D(x)$, maximise $f(y) = a \log y + b \log(1 - y)$. Its slope $a/y - b/(1-y)$ is 0 at
 # $y = a/(a+b)$, and $f'' = -a/y^2 - b/(1-y)^2$ is negative, so that is the maximum.
 #
-# **Line 6.** $\log \frac{p}{p+q} = \log \frac{p}{2m} = \log \frac{p}{m} - \log 2$. The same holds for $q$. Both densities
-# integrate to 1, so the two $\log 2$ come out whole.
+# **Line 6.** Write $m = (p+q)/2$ for the mean. Then $\log \frac{p}{p+q} = \log \frac{p}{2m} = \log \frac{p}{m} - \log 2$.
+# The same holds for $q$. Both densities integrate to 1, so the two $\log 2$ come out whole.
 #
 # The **Kullback-Leibler divergence** KL is 0 where both densities agree and positive elsewhere; $\mathrm{KL}(p\,\|\,q)$ is
 # infinite where $q$ is 0 and $p$ is not. The **Jensen-Shannon divergence** JSD compares both with their mean $m$, which is
@@ -213,7 +224,7 @@ left.plot(GRID, p, color=REAL, label="p, real")
 left.plot(GRID, q, "--", color=FAKE, label="q, fakes")
 left.plot(GRID, D_star, color=CRITIC, label="D* = p / (p + q)")
 left.set(xlabel="x", ylabel="density; D*(x)", xlim=(-6, 7), ylim=(0, 1.03))
-for at, style in zip((-2.0, 0.0, 3.0), STYLES):
+for at, style in zip((-2.0, 0.0, 3.0), ("-", "--", ":")):
     i = (GRID[:, 0] - at).abs().argmin()
     f = p[i] * answers.log() + q[i] * (1 - answers).log()
     right.plot(answers, f, style, color=GREY, label=f"x = {at:g}: D* = {D_star[i]:.2f}")
@@ -376,8 +387,8 @@ slide_apart(mean=3.0)
 # $$\frac{\partial}{\partial t}\, \mathbb{E}_z[\log(1 - D^*(G(z)))] = \frac{\partial}{\partial t}\; 2\,\mathrm{JSD}(p \,\|\, q)$$
 #
 # because $V$ is at its maximum in D, so that to first order it does not matter that $D^*$ would follow. For the other
-# one, $-\log D^* = -\log(1 - D^*) + \log \frac{q}{p}$. The first term gives minus the gradient above, the second that of
-# KL:
+# one, $-\log D^* = -\log(1 - D^*) + \log \frac{q}{p}$. The first term gives minus the gradient above. The second gives that
+# of KL. (In KL the $q$ under the logarithm moves as well, but $\mathbb{E}_{x \sim q}[\partial_t \log q] = 0$.) Together:
 #
 # $$\frac{\partial}{\partial t}\, \mathbb{E}_z[-\log D^*(G(z))] = \frac{\partial}{\partial t}\; \bigl(\mathrm{KL}(q \,\|\, p) - 2\,\mathrm{JSD}(p \,\|\, q)\bigr)$$
 #

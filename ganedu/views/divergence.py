@@ -101,11 +101,9 @@ class Divergence:
     def __init__(self, mean=3.0, std=1.0, real_std=1.0):
         import ipywidgets as widgets
 
-        self.mean = self._slider(
-            "t, the fakes' mean", mean, 0.0, FARTHEST, "How far G's numbers lie from the real ones"
-        )
-        self.std = self._slider("fakes' width", std, *WIDTHS, "Standard deviation of G's numbers")
-        self.real_std = self._slider("real width", real_std, *WIDTHS, "Standard deviation of the real numbers")
+        self.mean = self._slider("t, the fakes' mean", mean, 0.0, FARTHEST)
+        self.std = self._slider("fakes' width", std, *WIDTHS)
+        self.real_std = self._slider("real width", real_std, *WIDTHS)
         self._sweeps = {}
         self.densities, self.distances, self.gradients, self.table = (widgets.HTML() for _ in range(4))
         sliders = [self.mean, self.std, self.real_std]
@@ -119,7 +117,7 @@ class Divergence:
         self.update()
 
     @staticmethod
-    def _slider(name, value, low, high, tooltip):
+    def _slider(name, value, low, high):
         import ipywidgets as widgets
 
         return widgets.FloatSlider(
@@ -128,7 +126,6 @@ class Divergence:
             max=high,
             step=0.1,
             description=name,
-            tooltip=tooltip,
             readout_format=".1f",
             style={"description_width": "120px"},
             layout=widgets.Layout(width="390px"),
