@@ -342,7 +342,7 @@ def test_floats_and_colours_are_taken():
     save(view, 2)
     view.across.value = 1.0
     assert picture(view.now.value).ndim == 3
-    assert re.search(r"nearest training image: no\. \d", view.now.value)
+    assert re.search(r"nearest training image:\nno\. \d", view.now.value)
 
 
 # --- looking changes nothing --------------------------------------------------------------------------------------

@@ -45,7 +45,7 @@ STYLE = """<style>
 .ganedu-latent img { image-rendering: pixelated; max-width: none; display: block; margin: 0; }
 .ganedu-pair { display: flex; gap: 12px; }
 .ganedu-pair figure { margin: 0; }
-.ganedu-pair figcaption { padding-top: 3px; font-size: 12px; min-height: 34px; white-space: pre-line; }
+.ganedu-pair figcaption { padding-top: 3px; font-size: 12px; min-height: 50px; white-space: pre-line; }
 </style>"""
 
 
@@ -523,7 +523,7 @@ class LatentExplorer:
         self.random = self._button(widgets, "Random", "Start from another draw of z", "random", self._on_random)
         self.save = self._button(widgets, "Save", "Keep the sample that is shown", "plus", self._on_save)
         self.forget = self._button(widgets, "Forget", "Drop the sample that was saved last", "minus", self._on_forget)
-        self.way = widgets.ToggleButtons(options=list(WAYS), value=self._way, style={"button_width": "74px"})
+        self.way = widgets.ToggleButtons(options=list(WAYS), value=self._way, style={"button_width": "90px"})
         self.play = widgets.Play(min=0, max=0, value=0, interval=100, disabled=True)
         self.frame = widgets.IntSlider(
             min=0, max=0, value=0, readout=False, disabled=True, layout=Layout(width="330px")
@@ -703,11 +703,11 @@ class LatentExplorer:
         figures = [(x, "G(z)")]
         if self._found is not None:
             index, distance = self._found
-            words = f"nearest training image: {self.space.name(index)}\nL2 distance {distance:.2f}"
+            words = f"nearest training image:\n{self.space.name(index)}\nL2 distance {distance:.2f}"
             figures.append((self.space.training_image(index).cpu(), words))
         self.now.value = _pair(figures, scale)
         norm = f"‖z‖ = {z.norm():.2f}; draws have about {math.sqrt(self.space.z_dim):.1f}"
-        self.where.value = f"{way}{norm}"
+        self.where.value = f"{norm}.<br>{way}&nbsp;"  # two lines in any case, so that nothing jumps
 
     def _show_frame(self):
         if self._frames is None:
@@ -715,7 +715,7 @@ class LatentExplorer:
             self._frames = latents
         place = min(self.frame.value, len(self._frames) - 1)
         leg = min(place // STEPS, len(self.saved) - 2)
-        words = f"From saved {leg + 1} to {leg + 2}, {self._way}, t = {(place - leg * STEPS) / STEPS:.2f}. "
+        words = f"From saved {leg + 1} to {leg + 2}, {self._way}, t = {(place - leg * STEPS) / STEPS:.2f}."
         self._show(self._frames[place], words)
 
     def _show_saved(self):
