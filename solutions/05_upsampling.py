@@ -435,7 +435,7 @@ check_up(repaired_up, 16, 1, side=7)
 ### END HIDDEN TESTS
 
 # %% tags=["watch"]
-look_at(repaired_up, "Your layer: 32 x 32, clouds without squares and without a grid.")
+look_at(repaired_up, "Your layer: 32 x 32, each pixel its own, and no grid.")
 
 # %% [markdown]
 # ## Task 5. Measure: how much of a checkerboard?

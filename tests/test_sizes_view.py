@@ -13,9 +13,13 @@ from ganedu.views import sizes
 @pytest.fixture
 def box(monkeypatch):
     """The widget as in a notebook with a front end."""
+    shown = []
     monkeypatch.setattr(sizes, "in_notebook", lambda: True)
+    monkeypatch.setattr("IPython.display.display", shown.append)
     monkeypatch.setenv("GANEDU_DRIVER", "thread")
-    return sizes.stamp_sizes()
+    assert sizes.stamp_sizes() is None  # a cell's last value would be shown a second time
+    (box,) = shown
+    return box
 
 
 def writers(figure):

@@ -58,13 +58,13 @@ def stamps_figure(size, kernel, stride, padding=0, output_padding=0):
 def stamp_sizes(size=5, kernel=3, stride=2, padding=1, output_padding=1):
     """Show ``stamps_figure`` with a slider for each number; without a front end one picture stands still.
 
-    A combination that makes no layer says why in place of the picture. Returns the widget, or None without one.
+    A combination that makes no layer says why in place of the picture.
     """
     numbers = dict(zip(NUMBERS, (size, kernel, stride, padding, output_padding)))
     alt = f"Stamps of a transposed convolution: {arithmetic(**numbers)}."
     if not in_notebook() or choose_driver() == "sync":
         show(stamps_figure(**numbers), CAPTION, alt)
-        return None
+        return
 
     import ipywidgets as widgets
     from IPython.display import display
@@ -94,5 +94,5 @@ def stamp_sizes(size=5, kernel=3, stride=2, padding=1, output_padding=1):
         slider.observe(put, names="value")
     keep_subshells([*sliders.values(), picture])
     box = widgets.VBox([*sliders.values(), picture, widgets.HTML(f"<i>{escape(CAPTION)}</i>")])
+    box.add_class("ganedu-sizes")
     display(box)
-    return box
