@@ -287,7 +287,7 @@ def plain_code(start, log, own, z_dim, batch_size, seed):
             "note": lambda text: [f"# {text}"],
         }[key](value)
     if not steps:
-        steps = ["play(1000)"]
+        steps = ["play(0)  # nothing has been played yet: put a number of your own here"]
     return f"""{"".join(imports)}
 torch.manual_seed({seed})
 {nets}opt_d = torch.optim.Adam(D.parameters(), lr={start.lr_D!r}, betas={Duel.betas}, fused=True)

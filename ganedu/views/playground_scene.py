@@ -12,7 +12,7 @@ import torch
 
 from ganedu.divergences import js, kl
 from ganedu.training import evaluating, frozen
-from ganedu.views.charts import BOTTOM, DASHES, DOT, GRID, INK, LEFT, TOP, Frame, decimate, nice_ticks, tick_labels
+from ganedu.views.charts import BOTTOM, DOT, GRID, INK, LEFT, TOP, Frame, decimate, nice_ticks, tick_labels
 from ganedu.views.figure import CRITIC, FAKE, REAL
 from ganedu.views.images import png_bytes
 from ganedu.views.playground_game import gives_probability
@@ -26,6 +26,7 @@ RIGHT = 52  # pixels beside it, where the scale of D's map stands
 MAP = np.linspace((255, 255, 255), (116, 178, 221), 256).round().astype(np.uint8)  # light: dots are to stand out
 GAPS = {"JS": "JS(p, q)", "KL": "KL(p‖q)", "W1": "W₁(p, q)"}
 GAP_COLORS = ("#CC79A7", "#B87F00", "#000000")  # none of those that stand for real, fake and D
+GAP_DASHES = ("", "6 3", "8 3 2 3")
 LAYERS = {"map": "D's map", "real": "real", "fake": "fakes", "pull": "arrows", "grid": "grid of z"}
 
 
@@ -320,7 +321,7 @@ def distances_chart(records, real_apart, x_range, width, height):
         axes += f'<path d="M{LEFT} {y:.1f}H{width - frame.right}" stroke="{GRID}"/>'
         axes += f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{10.0**power:g}</text>'
     xs = np.array([row["x"] for row in records], float)
-    for (key, values), color, dash in zip(series, GAP_COLORS, DASHES):
+    for (key, values), color, dash in zip(series, GAP_COLORS, GAP_DASHES):
         values = np.array(values, float)
         there = (values > 0) & np.isfinite(values)
         if there.any():
