@@ -1,10 +1,12 @@
 """How fast a round is: ganedu's Trainer against a plain PyTorch loop over the same nets.
 
-    python benchmarks/engine.py [--only mlp] [--batch 64] [--rounds 5] [--seconds-per-cell 15] [--threads 2] [--device cpu]
+    python benchmarks/engine.py [--only mlp] [--batch 64] [--compiled] [--rounds 5] [--seconds-per-cell 15] [--threads 2]
 
 The plain loop is written the way public GAN repositories write it: images decoded one by one behind a DataLoader, a sigmoid
 and BCELoss with tensors of labels, Adam as it comes, ``.item()`` for a line of log at every step, and in the WGAN-GP no
-``detach`` before the critic. Both play the same number of updates on batches of the same size with nets of the same classes.
+``detach`` before the critic. As in those repositories one set of fakes serves both players; ganedu does the same where a row
+says "same fakes", and else draws new latents for G, which is one pass of G more. The nets are the course's own, and for the
+MLP GAN also the wide ones of the repositories. Both play the same number of updates on batches of the same size with nets of the same classes.
 
 Each cell (a model and a batch size) is measured in a process of its own, where the kinds of loop take turns; medians are
 given. Each kind's peak memory comes from one more process. Load from other programs is watched: above 0.1 core the row is
@@ -28,9 +30,10 @@ from pathlib import Path
 RESULTS = Path(__file__).parent / "results"
 FOREIGN = 0.1  # cores that others may use
 IMAGES = 4096  # in the data set: random bytes, whose content makes no round faster
-MODELS = ("mlp", "dcgan28", "wgan_gp", "dcgan64")
+MODELS = ("mlp", "mlp_wide", "dcgan28", "wgan_gp", "dcgan64")
 NAMES = {
     "mlp": "MLP GAN, 28x28",
+    "mlp_wide": "MLP GAN, wide, 28x28",
     "dcgan28": "DCGAN, 28x28",
     "wgan_gp": "WGAN-GP MLP, 28x28",
     "dcgan64": "DCGAN, 64x64x3",
@@ -39,13 +42,24 @@ PLAIN = "plain loop"
 
 
 def make_game(model, device):
+    from torch import nn
+
     from ganedu.models.dcgan import DCGAN
-    from ganedu.models.vanilla import VanillaGAN
+    from ganedu.models.vanilla import Discriminator, VanillaGAN
     from ganedu.models.wgan_gp import WGANGP
+
+    def wide_mlp():
+        """Sizes as public repositories copy them from each other: latents of 100, G up to 1024, batch norm but in the first."""
+        sizes, layers = [100, 128, 256, 512, 1024], []
+        for i, (n_in, n_out) in enumerate(zip(sizes, sizes[1:])):
+            layers += [nn.Linear(n_in, n_out), *[nn.BatchNorm1d(n_out)][: i > 0], nn.LeakyReLU(0.2)]
+        G = nn.Sequential(*layers, nn.Linear(1024, 784), nn.Tanh(), nn.Unflatten(1, (1, 28, 28)))
+        return VanillaGAN(G, Discriminator(), z_dim=100)
 
     wide = 64 if device == "cuda" else 16  # the paper's width is a matter for a GPU
     return {
         "mlp": VanillaGAN,
+        "mlp_wide": wide_mlp,
         "dcgan28": DCGAN,
         "wgan_gp": WGANGP,
         "dcgan64": lambda: DCGAN(data_shape=(3, 64, 64), width=wide),
@@ -169,9 +183,12 @@ def plain_loop(game, images, batch_size, device, lap):
 # --- ganedu ------------------------------------------------------------------------------------------------------
 
 
-def kinds_on(device):
+def kinds_on(device, model, compiled):
     """Name -> settings of a Trainer, for each way to play a round here; the plain loop has None."""
     import torch
+
+    reuse = {} if model == "wgan_gp" else {"reuse": True}  # five turns of D have five sets of fakes
+    same = ", same fakes" if reuse else ""
 
     if device == "cuda":
         return {
@@ -180,7 +197,14 @@ def kinds_on(device):
             "ganedu, fp32, one launch": {},
             "ganedu, bf16, one launch": {"precision": torch.bfloat16},
         }
-    return {PLAIN: None, "ganedu, fp32": {"tune": False}, "ganedu, bf16": {"precision": torch.bfloat16, "tune": False}}
+    kinds = {PLAIN: None, "ganedu, fp32": {"tune": False}}
+    if reuse:
+        kinds["ganedu, fp32, same fakes"] = {"tune": False, **reuse}
+    kinds[f"ganedu, bf16{same}"] = {"precision": torch.bfloat16, "tune": False, **reuse}
+    if compiled:
+        kinds["ganedu, fp32, compiled"] = {"tune": False, "compile": True}
+        kinds["ganedu, bf16, compiled"] = {"precision": torch.bfloat16, "tune": False, "compile": True}
+    return kinds
 
 
 class Laps:
@@ -231,7 +255,7 @@ def booked(trainer, laps):
     torch.Tensor.backward = lambda self, *a, **k: timed(player_now[0], backward)(self, *a, **k)
 
 
-def prepare(model, batch_size, device, kind, laps):
+def prepare(model, batch_size, device, kind, laps, compiled):
     """(a function that plays one round, its Trainer or None)"""
     import torch
 
@@ -240,7 +264,7 @@ def prepare(model, batch_size, device, kind, laps):
 
     torch.manual_seed(0)
     game, images = make_game(model, device), make_images(model)
-    settings = kinds_on(device)[kind]
+    settings = kinds_on(device, model, compiled)[kind]
     if settings is None:
         return plain_loop(game, images, batch_size, device, laps), None
     trainer = Trainer(game, ImageData(images), batch_size=batch_size, device=device, seed=0, **settings)
@@ -300,8 +324,8 @@ def peaks(device):
     return found
 
 
-def flops_of(trainer):
-    """Floating-point operations of one plain round: matrix products and convolutions, of every pass."""
+def flops_of(play):
+    """Floating-point operations of one round: matrix products and convolutions, of every pass."""
     from torch.utils._python_dispatch import TorchDispatchMode
     from torch.utils.flop_counter import flop_registry
 
@@ -315,11 +339,11 @@ def flops_of(trainer):
             return out
 
     with Counter() as counter:
-        trainer.plain_step()
+        play()
     return counter.total
 
 
-def measure_cell(model, batch_size, device, rounds, seconds, n_threads):
+def measure_cell(model, batch_size, device, rounds, seconds, n_threads, compiled):
     import torch
 
     torch.set_num_threads(n_threads)
@@ -329,8 +353,9 @@ def measure_cell(model, batch_size, device, rounds, seconds, n_threads):
     time.sleep(1)
     before = others.cores()
     arms, plays = {}, {}
-    for kind in kinds_on(device):
-        play, trainer = prepare(model, batch_size, device, kind, laps)
+    kinds = kinds_on(device, model, compiled)
+    for kind in kinds:
+        play, trainer = prepare(model, batch_size, device, kind, laps, compiled)
         for _ in range(6 if device == "cuda" else 1):
             play()
         wait()
@@ -338,7 +363,7 @@ def measure_cell(model, batch_size, device, rounds, seconds, n_threads):
         play()
         wait()
         arms[kind] = play, trainer
-        plays[kind] = max(1, round(seconds / len(kinds_on(device)) / rounds / (time.perf_counter() - started)))
+        plays[kind] = max(1, round(seconds / len(kinds) / rounds / (time.perf_counter() - started)))
     updates = make_game(model, device).n_critic
     speeds = {kind: [] for kind in arms}
     others.start()
@@ -356,17 +381,21 @@ def measure_cell(model, batch_size, device, rounds, seconds, n_threads):
     row["foreign_cores"] = round(max(load), 2) if load else None
     row["void"] = bool(load) and max(load) > FOREIGN
     plain = speeds[PLAIN]
-    some = next(trainer for _, trainer in arms.values() if trainer is not None)
-    row["gflop_a_round"] = round(flops_of(some) / 1e9, 3)
+    row["peaks"] = peaks(device)
     for kind, (play, trainer) in arms.items():
         ratios = [s / p for s, p in zip(speeds[kind], plain)]
         median = statistics.median(speeds[kind])
+        gflop = flops_of(play if trainer is None else trainer.plain_step) / 1e9
+        ms = 1e3 * batch_size * updates / median
+        peak = row["peaks"]["GEMM bf16" if "bf16" in kind else "GEMM fp32"]
         row["kinds"][kind] = {
             "images_a_second": round(median, 1),
-            "ms_a_round": round(1e3 * batch_size * updates / median, 3),
+            "ms_a_round": round(ms, 3),
             "ratio": round(statistics.median(ratios), 2),
             "ratios": [round(r, 2) for r in ratios],
-            "gflops": round(row["gflop_a_round"] * median / batch_size / updates, 1),
+            "gflop_a_round": round(gflop, 3),
+            "share_of_peak": round(1e3 * gflop / ms / peak, 3),
+            "bound": round(1e3 * batch_size * updates / statistics.median(plain) / (1e3 * gflop / peak), 2),
         }
         if trainer is None or trainer.step is trainer.plain_step:  # a launch cannot be split
             backward = torch.Tensor.backward
@@ -383,16 +412,15 @@ def measure_cell(model, batch_size, device, rounds, seconds, n_threads):
                 torch.Tensor.backward, laps.on = backward, False
             total = sum(laps.spent.values())
             row["kinds"][kind]["split"] = {name: round(spent / total, 3) for name, spent in laps.spent.items()}
-    row["peaks"] = peaks(device)
     return row
 
 
-def measure_memory(model, batch_size, device, kind, n_threads):
+def measure_memory(model, batch_size, device, kind, n_threads, compiled):
     """Peak memory, MiB: of the process on a CPU, of torch's tensors on CUDA."""
     import torch
 
     torch.set_num_threads(n_threads)
-    play, _ = prepare(model, batch_size, device, kind, Laps(lambda: None))
+    play, _ = prepare(model, batch_size, device, kind, Laps(lambda: None), compiled)
     for _ in range(6 if device == "cuda" else 2):
         play()
     if device == "cuda":
@@ -425,19 +453,22 @@ def markdown(report):
         "",
         f"{report['device']}; torch {report['torch']}; {report['date']}. Made by `python benchmarks/engine.py`, which says "
         "what the plain loop is. Images a second are real images that D has seen. A ratio is the median of those of each "
-        "turn, the quotient of two measurements made one after the other.",
+        "turn, the quotient of two measurements made one after the other. *Of peak*: the arithmetic that the round needs, as a "
+        "share of what a large matrix product of that precision reaches on this machine. *At most*: the ratio that would be "
+        "reached if the round took the time of its arithmetic at that peak, and nothing else took any.",
         "",
-        "| model | batch | threads | loop | images/s | ms a round | ratio | GFLOP/s | peak MiB | time goes into |",
-        "|---|---|---|---|---|---|---|---|---|---|",
+        "| model | batch | threads | loop | images/s | ms a round | ratio | at most | of peak | peak MiB | time goes into |",
+        "|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for row in report["rows"]:
         for kind, r in row["kinds"].items():
             ratio = "**void**" if row["void"] else f"{r['ratio']:.2f}"
+            bound = "" if kind == PLAIN else f"{r['bound']:.1f}"
             split = ", ".join(f"{name} {100 * share:.0f} %" for name, share in r.get("split", {}).items())
             lines.append(
                 f"| {NAMES[row['model']]} | {row['batch']} | {row['threads']} | {kind} | {r['images_a_second']:,.0f} "
-                f"| {r['ms_a_round']:.2f} | {ratio} | {r['gflops']:,.0f} "
-                f"| {r['peak_mib']:,.0f} | {split} |"
+                f"| {r['ms_a_round']:.2f} | {ratio} | {bound} "
+                f"| {r['share_of_peak']:.0%} | {r['peak_mib']:,.0f} | {split} |"
             )
     void = [row for row in report["rows"] if row["void"]]
     if void:
@@ -474,11 +505,12 @@ def in_a_fresh_process(*arguments):
 
 def main():
     if sys.argv[1:2] == ["--part"]:
-        what, model, batch_size, device, n_threads, *more = sys.argv[2:]
+        what, model, batch_size, device, n_threads, compiled, *more = sys.argv[2:]
+        where, how = (model, int(batch_size), device), (int(n_threads), compiled == "True")
         if what == "cell":
-            answer = measure_cell(model, int(batch_size), device, int(more[0]), float(more[1]), int(n_threads))
+            answer = measure_cell(*where, int(more[0]), float(more[1]), *how)
         else:
-            answer = measure_memory(model, int(batch_size), device, more[0], int(n_threads))
+            answer = measure_memory(*where, more[0], *how)
         print(json.dumps(answer))
         return 0
 
@@ -487,6 +519,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", choices=MODELS, action="append", help="a model; may be given again (all)")
     parser.add_argument("--batch", type=int, action="append", help="a batch size; may be given again (64 and 256)")
+    parser.add_argument("--compiled", action="store_true", help="the compiled trainer as well; on a CPU, minutes more")
     parser.add_argument("--rounds", type=int, default=5, help="turns of each loop, at least 5 count (5)")
     parser.add_argument("--seconds-per-cell", type=float, default=20, help="of measuring, without warm-up (20)")
     parser.add_argument(
@@ -504,7 +537,7 @@ def main():
             rows = {(r["model"], r["batch"], r["threads"]): r for r in old["rows"]}
     for model in o.only or MODELS:
         for batch_size in o.batch or (64, 256):
-            cell = model, batch_size, o.device, o.threads
+            cell = model, batch_size, o.device, o.threads, o.compiled
             row = in_a_fresh_process("cell", *cell, o.rounds, o.seconds_per_cell)
             for kind in row["kinds"]:
                 row["kinds"][kind]["peak_mib"] = round(in_a_fresh_process("memory", *cell, kind), 1)

@@ -298,3 +298,46 @@ assert run.driver == "thread"
     finally:
         client.stop_channels()
         manager.shutdown_kernel(now=True)
+
+
+@pytest.mark.slow
+def test_a_closed_notebook_leaves_a_checkpoint_that_goes_on(tmp_path):
+    """The front end goes and the kernel is shut down while training: it leaves at once, and the run can go on."""
+    from jupyter_client.manager import start_new_kernel
+
+    from ganedu.checkpoints import Checkpoints
+
+    manager, client = start_new_kernel(kernel_name="python3", env={**os.environ, "GANEDU_DRIVER": ""})
+    setup = f"""import sys; sys.path.insert(0, {json.dumps(str(Path(__file__).parent))})
+from test_drivers import *
+from ganedu.checkpoints import Checkpoints
+trainer = Trainer(LineGAN(), Line(), seed=0)
+trainer.add_hook(Checkpoints({json.dumps(str(tmp_path / "run"))}, every=20))
+run = train(trainer, 10**9)
+"""
+    checkpoints = Checkpoints(tmp_path / "run", every=20)
+    try:
+        client.execute(setup)
+        deadline = time.monotonic() + 180
+        while len(checkpoints.all()) < 3:  # it trains, with nobody waiting
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        client.stop_channels()  # the page is closed
+        written = checkpoints.latest()
+        while checkpoints.latest() == written:  # and training goes on
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        started = time.monotonic()
+        manager.shutdown_kernel()  # politely, as JupyterLab's "Shut down"
+        assert time.monotonic() - started < 15
+    finally:
+        client.stop_channels()
+        if manager.is_alive():
+            manager.shutdown_kernel(now=True)
+    assert not list((tmp_path / "run").glob("*.part"))
+    torch.manual_seed(0)
+    again = Trainer(LineGAN(), Line(), seed=0)
+    checkpoints.resume(again)
+    assert again.round >= 60
+    again.run(5)
+    assert all(torch.isfinite(p).all() for p in again.game.parameters())
