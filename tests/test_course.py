@@ -31,14 +31,15 @@ def test_the_present_lesson_is_marked():
 
 def test_no_two_texts_of_a_figure_overlap():
     for figure in (course_map(here=1), family_tree()):
-        figure.canvas.draw()
-        boxes = [text.get_window_extent() for text in figure.axes[0].texts]
+        figure.draw_without_rendering()
+        texts = [text for text in figure.axes[0].texts if text.get_text()]  # an arrow is a text without words
+        boxes = [text.get_window_extent() for text in texts]
         for i, box in enumerate(boxes):
-            assert figure.bbox.x0 <= box.x0 and box.x1 <= figure.bbox.x1, words(figure)[i]
+            assert figure.bbox.x0 <= box.x0 and box.x1 <= figure.bbox.x1, texts[i]
             for j in range(i):
                 other = boxes[j]
                 apart = min(box.x1, other.x1) <= max(box.x0, other.x0) or min(box.y1, other.y1) <= max(box.y0, other.y0)
-                assert apart, (words(figure)[i], words(figure)[j])
+                assert apart, (texts[i], texts[j])
 
 
 def test_every_family_answers_every_question():

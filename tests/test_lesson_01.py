@@ -1,5 +1,6 @@
 """Lesson 01's own definitions are the library's twin, and its densities SciPy's; the numbers worked by hand are right."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +12,10 @@ from scipy.special import logsumexp
 from sklearn.naive_bayes import GaussianNB
 
 from ganedu.data import digits
-from ganedu.metrics.features import load_classifier
+from ganedu.metrics.features import classify, load_classifier
 from ganedu.models.gaussian_mixture import GaussianMixture
 from ganedu.models.naive_bayes import NaiveBayes
+from tools import exercises, grading
 
 LESSON = Path(__file__).resolve().parent.parent / "lessons" / "01_generative_models.py"
 K = 4
@@ -131,3 +133,19 @@ def test_example_by_hand_is_right():
     assert f"= {kl:.3f}$" in text and f"${best:.3f} - {kl:.3f} = {np.log(1 / 4):.3f}$" in text
     assert rf"50 \log 127.5 = {50 * np.log(127.5):.0f}$ nats" in text
     assert 80 * (1 + 50 + 50 * 51 // 2) == pytest.approx(106_000, rel=0.01) and "106,000 parameters" in text
+
+
+def test_exercise_shows_what_its_text_says():
+    """The distances that the last cell prints: copies 0, the mixture like new digits, naive Bayes farther."""
+    namespace, printed = {"__name__": "__main__"}, ""
+    for cell in exercises.read_solution(LESSON.parent.parent / "solutions" / LESSON.name).cells:
+        if cell.cell_type == "code":
+            outputs = grading.run_cell(cell.source, namespace)
+            assert [o for o in outputs if o.output_type == "error"] == [], cell.source
+            printed = "".join(o.text for o in outputs if o.get("name") == "stdout") or printed
+    rows = re.findall(r"^(.+?) +([\d.]+) to the nearest training picture$", printed, re.MULTILINE)
+    copies, new, mixture, naive = (float(number) for _, number in rows)
+    assert copies == 0 and abs(mixture - new) < 1 and naive > new + 3
+    broken = namespace["broken_draw"](namespace["x"], namespace["y"], 7, 200)
+    assert float(namespace["distance_to_nearest"](broken, namespace["x"])) < 0.1  # copies ...
+    assert (classify(broken) == 7).float().mean() < 0.3  # ... of all digits
