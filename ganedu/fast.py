@@ -259,8 +259,6 @@ class Compiled:
     def _compile(self, player, x, z):
         from torch.fx.experimental.proxy_tensor import make_fx
 
-        from ganedu.training import frozen
-
         game = self.step.game
         parameters = [p for p in getattr(game, player).parameters() if p.requires_grad]
         state = [*game.parameters(), *game.buffers()]
@@ -271,7 +269,7 @@ class Compiled:
 
         before = [t.clone() for t in game.buffers()]  # batch norm counts what it sees, and must not count this
         try:
-            with frozen(*[getattr(game, other) for other in game.players if other != player]):
+            with self.step.alone(player):
                 recorded = make_fx(loss_and_gradients)(state, x, z)
             recorded.graph.eliminate_dead_code()
             recorded.recompile()

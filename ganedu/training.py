@@ -126,8 +126,7 @@ class Step:
             return self.on_the_same_fakes()
         game, losses = self.game, {}
         for player in game.players:  # in a GAN: D, then G
-            others = [getattr(game, other) for other in game.players if other != player]
-            with frozen(*others):
+            with self.alone(player):
                 for _ in range(game.turns(player)):  # in a GAN: n_critic for D, 1 for G
                     x, z = self.draw()
                     loss = update(self.optimizers[player], self.loss(player, x, z))
@@ -142,11 +141,15 @@ class Step:
         with _Once(game.G) as fakes:
             d_loss = update(self.optimizers["D"], self.loss("D", x, z))
             fakes.takes_gradients()
-            with frozen(game.D):
+            with self.alone("G"):
                 g_loss = update(self.optimizers["G"], self.loss("G", x, z))
         for ema in self.emas.values():
             ema.update()
         return {"d_loss": d_loss, "g_loss": g_loss}
+
+    def alone(self, player):
+        """A block in which no player but ``player`` takes gradients."""
+        return frozen(*[getattr(self.game, other) for other in self.game.players if other != player])
 
     def draw(self):
         """(x, z): a real batch and latents."""
