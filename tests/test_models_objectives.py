@@ -115,14 +115,14 @@ def test_any_game_of_logits_takes_the_relativistic_loss(game):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("name", "rounds", "bound"), [("lsgan", 400, 120), ("wgan", 100, 140), ("sngan", 100, 140), ("r3gan", 300, 170)]
+    ("name", "rounds", "bound"), [("lsgan", 400, 131), ("wgan", 200, 131), ("sngan", 100, 131), ("r3gan", 300, 180)]
 )
 def test_they_learn_digits(name, rounds, bound):
-    """FID-d of an untrained generator is above 400, that of naive Bayes 131."""
+    """FID-d of naive Bayes is 131. Seeds 0 and 1: LSGAN 76, 51; WGAN 44, 41; SNGAN 77, 79; R3GAN 119, 123; untrained nets about 290."""
     torch.manual_seed(0)
     trainer = Trainer(GAMES[name](), digits(), seed=0, device="cpu", ema_decay=0.98)
     real = digits("test").all()
-    assert fid_digits(real, trainer.sample(1000)).value > 400
+    assert fid_digits(real, trainer.sample(1000)).value > 200
     assert fid_digits(real, trainer.run(rounds).sample(1000)).value < bound
 
 
