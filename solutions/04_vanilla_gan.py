@@ -515,7 +515,7 @@ mended = play(mended_G, mended_D)
 
 # %% [markdown]
 # 200 rounds are the beginning of a run: blots that turn into strokes. What has changed is that the game is alive. `d_loss`
-# moves, D's outputs on real images and on fakes have parted, and G's images differ from the start.
+# moves, D's outputs reach to both sides of 0, higher on real images than on fakes, and G's images differ from the start.
 #
 # Of the two faults the sigmoid is the killer. A sigmoid's slope is $D (1 - D)$: once the output is 0 to the last digit,
 # nothing passes back through it, neither to D nor to G. From then on D answers 0 to everything, and the losses, which
@@ -714,8 +714,8 @@ show(
 
 # %% [markdown]
 # After 200 rounds FID-d is *larger* for your living game than for the dead one: to the classifier your first blots are
-# further from digits than grey squares are. A number ranks what it measures; whether a game is alive you see in the samples
-# and in D's outputs. With 600 rounds more your players leave the dead run behind (naive Bayes has about 130, lesson 04's GAN
+# further from digits than grey squares are. Its spread is near the real digits', too, since some squares are grey and some
+# black. A number ranks what it measures; whether a game is alive you see in the samples and in D's outputs. With 600 rounds more your players leave the dead run behind (naive Bayes has about 130, lesson 04's GAN
 # about 15 after 3,600 rounds). The verdict may still be that a digit is missing: which one, and since when?
 #
 # ## What you take away

@@ -80,7 +80,7 @@ def explore(
     if not in_notebook() or choose_driver() == "sync":
         caption = caption or (
             "Left: one draw in the middle, its neighbours along two directions around it. Right: from one draw to another, "
-            "both ways, each sample over its nearest training image."
+            f"both ways{'' if space.real is None else ', each sample over its nearest training image'}."
         )
         alt = alt or "A map of samples that change gradually, and rows of samples between two draws."
         show(still(plane), caption, alt)
