@@ -36,8 +36,11 @@ CLICK_AND_TIME = """([button, state]) => new Promise((resolve, reject) => {
     look();
 })"""
 OVERFLOWING = """() => {
-    const root = document.querySelector('.ganedu-playground'), edge = root.getBoundingClientRect().right;
+    const root = document.querySelector('.ganedu-playground');
+    const output = root.closest('.jp-OutputArea-output').getBoundingClientRect();
+    const edge = Math.min(root.getBoundingClientRect().right, output.right);
     const bad = root.scrollWidth > root.clientWidth + 1 ? ['the panel itself scrolls sideways'] : [];
+    if (root.getBoundingClientRect().right > output.right + 1) bad.push('the panel is wider than the page');
     for (const e of root.querySelectorAll('button, label, .widget-label, .widget-readout, select, svg, td, summary')) {
         const box = e.getBoundingClientRect();
         if (box.width === 0) continue;

@@ -860,7 +860,7 @@ def test_the_poll_driver_plays_in_the_cell_until_end(monkeypatch):
 
     poll_script(monkeypatch, front_end)
     play = playground(driver="poll", batch_size=16)
-    assert play.state == "ended" and play.panel.buttons["end"] in play.panel.widget.children[2].children
+    assert play.state == "ended" and play.panel.buttons["end"] in play.panel.widget.children[1].children
     assert seen[3][:2] == ("paused", 0) and seen[14][0] == "playing" and seen[14][1] > 0
     held = {round_ for state, round_, _ in seen[18:30]}
     assert len(held) == 1 and seen[-1][2] == 2
@@ -888,6 +888,23 @@ def test_patience_does_not_end_a_game_that_is_played(monkeypatch):
     poll_script(monkeypatch, front_end)
     playground(driver="poll", patience=0.6)
     assert time.perf_counter() - started > 2.5 and rounds[-1] > rounds[len(rounds) // 2] > 0
+
+
+def test_the_controls_follow_in_the_poll_driver_too(monkeypatch):
+    seen = []
+
+    def front_end(play, n):
+        if n == 1:
+            play.panel.buttons["play"].click()
+            play.change(data="smile", lr_G=0.02)
+        seen.append((play.panel.controls["data"].value, play.panel.controls["lr_G"].value))
+        if seen[-1] == ("smile", 0.02) or time.perf_counter() - started > 10:
+            play.panel.buttons["end"].click()
+
+    started = time.perf_counter()
+    poll_script(monkeypatch, front_end)
+    playground(driver="poll", batch_size=16)
+    assert seen[0][0] == "ring of 8" and seen[-1] == ("smile", 0.02)
 
 
 @pytest.mark.slow

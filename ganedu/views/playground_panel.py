@@ -50,7 +50,7 @@ PANEL_STYLE = f"""<style>
 .ganedu-gaps {{ font: 13px/1.3 system-ui, sans-serif; font-variant-numeric: tabular-nums; border-collapse: collapse; }}
 .ganedu-gaps td {{ padding: 0 14px 0 0; white-space: nowrap; }}
 .ganedu-gaps b {{ font-size: 17px; }}
-.ganedu-how {{ font: 12px/1.45 system-ui, sans-serif; max-width: 840px; }}
+.ganedu-how {{ font: 12px/1.45 system-ui, sans-serif; max-width: 800px; }}
 .ganedu-code {{ font: 12px/1.4 ui-monospace, monospace; white-space: pre; overflow: auto; max-height: 420px; margin: 6px 0 0;
   padding: 8px; border: 1px solid #ccc; background: #fafafa; color: #222; }}
 </style>"""
@@ -92,6 +92,7 @@ class Panel:
         self.measuring = Pace(MEASURE_SHARE, MEASURE_SECONDS)
         self._lock = threading.RLock()
         self._touched, self._touched_at = False, time.perf_counter()
+        self._played_at = self._touched_at
         self._following = None
         self._drawn = self._written = self._measured = self._charted = self._shown = None
         self._texts_due, self._speed, self._last = 0.0, 0.0, None
@@ -131,7 +132,8 @@ class Panel:
             button.observe(lambda change, changed=changed: changed(change["new"]), names="value")
             self.buttons[name] = button
         row = ["play", "pause", "round", "step_D", "step_G", "slow", "reset", "draw", "code"]
-        toolbar = _row([self.buttons[name] for name in row + (["end"] if self.patience else [])])
+        toolbar = _row([self.buttons[name] for name in row])
+        top = _row([self.status, *([self.buttons["end"]] if self.patience else [])])
 
         self.picture = widgets.HTML(layout=widgets.Layout(margin="0", width=f"{LEFT + SIZE + RIGHT}px"))
         self.canvas = Canvas(self._on_paint, self.buttons["clear"])
@@ -189,12 +191,12 @@ class Panel:
             f"at each point.<br>{self.play.gauge.words()}</details>",
             layout=widgets.Layout(margin="4px 0 0 0"),
         )
-        self.code = widgets.HTML(layout=widgets.Layout(margin="0", max_width="850px"))
+        self.code = widgets.HTML(layout=widgets.Layout(margin="0", max_width="814px"))
         wrap = widgets.Layout(flex_flow="row wrap", align_items="flex-start", overflow="visible")
         self.widget = widgets.VBox(
             [
                 widgets.HTML(STYLE + CANVAS_STYLE + PANEL_STYLE, layout=widgets.Layout(display="none")),
-                self.status,
+                top,
                 toolbar,
                 self.hint,
                 widgets.HBox([left, right], layout=wrap),
@@ -314,8 +316,8 @@ class Panel:
         position, playing = play.position, play.state == "playing"
         if self.patience is not None:
             if playing:
-                self._touched_at = now
-            elif now - self._touched_at > self.patience:
+                self._played_at = now
+            elif now - max(self._touched_at, self._played_at) > self.patience:
                 play.close()
         if position != self._drawn and now >= (self.pace.due if playing else self._drawn_at + PAUSED_SECONDS):
             with self.pace.spend():
