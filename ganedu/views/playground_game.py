@@ -14,7 +14,7 @@ from ganedu.blocks import mlp
 from ganedu.gan import GAN
 from ganedu.losses import Objective
 from ganedu.regularizers import gradient_penalty, r1
-from ganedu.training import evaluating, frozen, update
+from ganedu.training import evaluating, update
 from ganedu.views.playground_data import Source
 
 SLOPE = 0.2  # of D's leaky ReLUs
@@ -64,12 +64,9 @@ class Duel(GAN):
 
 def step_alone(trainer, player):
     """One update of one player: a part of the trainer's own Step, with its nets, optimisers and generator."""
-    step, game = trainer.plain_step, trainer.game
-    others = [getattr(game, other) for other in game.players if other != player]
-    with frozen(*others):
-        x = step.data.sample(step.batch_size, step.generator)
-        z = game.sample_z(step.batch_size, step.generator)
-        update(step.optimizers[player], step.loss(player, x, z))
+    step = trainer.plain_step
+    with step.alone(player):
+        update(step.optimizers[player], step.loss(player, *step.draw()))
     if player in step.emas:
         step.emas[player].update()
 
