@@ -62,16 +62,16 @@ class GaussianMixture:
                 f"{n} images of {pixels} pixels were given"
             )
         pca = PCA(self.coordinates, svd_solver="full").fit(x.cpu().numpy())
-        c = pca.transform(x.cpu().numpy())
-        em = ExpectationMaximisation(self.components, reg_covar=self.min_variance, tol=1e-2, random_state=self.seed)
-        em.fit(c)
         self.shape = images.shape
-        found = (pca.mean_, pca.components_, em.weights_, em.means_, em.covariances_)
-        self.mean, self.basis, self.weights, self.means, self.covariances = (
-            torch.from_numpy(array).to(x.device) for array in found
+        self.mean, self.basis = (torch.from_numpy(array).to(x.device) for array in (pca.mean_, pca.components_))
+        c = (x - self.mean) @ self.basis.T
+        em = ExpectationMaximisation(self.components, reg_covar=self.min_variance, tol=1e-2, random_state=self.seed)
+        em.fit(c.cpu().numpy())
+        self.weights, self.means, self.covariances = (
+            torch.from_numpy(array).to(x.device) for array in (em.weights_, em.means_, em.covariances_)
         )
         self._roots = torch.linalg.cholesky(self.covariances)
-        rest = x - self.mean - self.encode(x.view(n, *self.shape)) @ self.basis
+        rest = x - self.mean - c @ self.basis
         # the rest has as many directions as are left; the floor keeps images without any rest from dividing by 0
         self.residual_variance = max(float(rest.square().sum(1).mean()) / (pixels - self.coordinates), 1e-6)
         return self
