@@ -17,7 +17,10 @@ from ganedu.blocks import mlp
 from ganedu.data import digits, gaussian, ring
 from ganedu.fast import WARM_UP, CapturedStep
 from ganedu.models.dcgan import DCGAN
+from ganedu.models.r3gan import R3GAN
+from ganedu.models.sngan import SNGAN
 from ganedu.models.vanilla import VanillaGAN
+from ganedu.models.wgan import WGAN
 from ganedu.models.wgan_gp import WGANGP
 from ganedu.training import Trainer
 
@@ -132,6 +135,7 @@ def test_reuse_tells_a_d_loss_that_is_not_detached():
 # --- compiled ----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_compiled_run_learns_what_the_plain_one_learns():
     """Batch norm's statistics, the penalty's own draws and its double backward included."""
 
@@ -471,7 +475,7 @@ def deterministic(monkeypatch):
 
 
 @pytest.mark.gpu
-@pytest.mark.parametrize("make", [DCGAN, WGANGP, VanillaGAN])
+@pytest.mark.parametrize("make", [DCGAN, WGANGP, VanillaGAN, WGAN, SNGAN, R3GAN])
 def test_a_replayed_run_is_the_plain_one(make, deterministic):
     runs = {}
     for name in ("plain", "captured"):
