@@ -22,7 +22,7 @@
 # | task | what you do | points |
 # |---|---|---|
 # | 1 | complete the best D for a game with more fakes than real numbers | 3 |
-# | 2 | complete an estimate of JSD | 3 |
+# | 2 | complete an estimate of the divergence that this game measures | 3 |
 # | 3 | predict what losses and distances say | 3 |
 # | 4 | debug an estimate that fools itself | 4 |
 # | 5 | measure what G feels | 4 |
@@ -55,8 +55,9 @@ from torch import nn
 from torch.nn import functional as F
 
 from ganedu.blocks import mlp
+from ganedu.checks import CheckFailed
 from ganedu.losses import d_minimax
-from ganedu.views.figure import CRITIC, FAKE, REAL, show
+from ganedu.views.figure import CRITIC, FAKE, show
 
 LOG2 = math.log(2)
 
@@ -79,7 +80,7 @@ def best_logit(log_p, log_q, k=1.0):
     """The logit of the best D, a tensor of the shape of log_p.
 
     log_p, log_q: (N,), logarithms of the densities of the real numbers and of the fakes at N places.
-    k: fakes per real number, above 0.
+    k: fakes per real number, a float above 0.
     """
     ### BEGIN SOLUTION
     # line 4 with a = p and b = k q: D = p / (p + k q), so D / (1 - D) = p / (k q)
@@ -103,6 +104,7 @@ check_close(
         (-math.log(3), "You have swapped p and q: D would call real what is likely to be fake."),
         (3.0, "That is p / q. The logit is its logarithm."),
         (math.log(0.75), "That is log D. The logit is log D - log(1 - D)."),
+        (math.log(3) - 1, "You take k away, but k = 1 changes nothing. What does a factor k on q add to log q?"),
     ],
 )
 check_close("best_logit where p = 0.1 and q = 0.4", got[1], math.log(1 / 4))
@@ -144,23 +146,34 @@ for k in (0.25, 1.0, 5.0):
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# ## Task 2. An estimate of JSD
+# ## Task 2. An estimate, when fakes are many
 #
-# Back to one fake for each real number. D has learned, and you have its logits on fresh samples of either kind. Write the
-# estimate of $\mathrm{JSD}(p \,\|\, q)$ that follows from $V(D^*, G) = 2\,\mathrm{JSD} - 2 \log 2$. D is sure of some of
-# these samples, so its logits may be 200 or -200; the estimate must be a finite number nevertheless.
+# Stay in the game of task 1, with its $V_k$ and $k$ fakes for each real number. There lines 5 to 8 end in a weighted
+# divergence. With the mean $m = \frac{p + k\,q}{1 + k}$ it is
+#
+# $$\mathrm{JSD}_k(p \,\|\, q) = \frac{1}{1 + k}\,\mathrm{KL}(p \,\|\, m) + \frac{k}{1 + k}\,\mathrm{KL}(q \,\|\, m)$$
+#
+# It is 0 where $p = q$, and for $k = 1$ it is the JSD of the lesson. Go through the lines with this $k$ in them. What
+# takes the place of $2 \log 2$, and what that of the 2 before JSD?
+#
+# D has learned this game, and you have its logits on fresh samples of either kind, some of each: how many has nothing to
+# do with $k$. Write the estimate of $\mathrm{JSD}_k$ that follows. D is sure of some of these samples, so its logits may be
+# 200 or -200; the estimate must be a finite number nevertheless.
 
 
 # %% nbgrader={"grade": false, "grade_id": "task2_js_estimate", "locked": false, "schema_version": 3, "solution": true, "task": false}
-def js_estimate(real_logits, fake_logits):
-    """The estimate of JSD in nats, a tensor of shape ().
+def js_estimate(real_logits, fake_logits, k):
+    """The estimate of JSD_k in nats, a tensor of shape ().
 
     real_logits: (N, 1), D's logits on fresh real samples.
     fake_logits: (M, 1), D's logits on fresh fakes.
+    k: fakes per real number in the game, a float above 0.
     """
     ### BEGIN SOLUTION
-    value = -F.softplus(-real_logits).mean() - F.softplus(fake_logits).mean()
-    return (value + 2 * math.log(2)) / 2
+    # p / (p + k q) = (p / m) / (1 + k) and k q / (p + k q) = (q / m) k / (1 + k), so
+    # V_k = (1 + k) JSD_k - (1 + k) log(1 + k) + k log k
+    value = -F.softplus(-real_logits).mean() - k * F.softplus(fake_logits).mean()
+    return (value + (1 + k) * math.log(1 + k) - k * math.log(k)) / (1 + k)
     ### END SOLUTION
 
 
@@ -168,12 +181,12 @@ def js_estimate(real_logits, fake_logits):
 from ganedu.checks import check_close, check_finite
 
 LOG2 = math.log(2)
-got = js_estimate(torch.zeros(4, 1), torch.zeros(6, 1))
+got = js_estimate(torch.zeros(4, 1), torch.zeros(6, 1), 1.0)
 check_close(
-    "js_estimate of a D that says 1/2 everywhere",
+    "js_estimate of a D that says 1/2 everywhere, k = 1",
     got,
     0.0,
-    hint="This D sees no difference, so the estimate is 0.",
+    hint="This D sees no difference, so the estimate is 0. For k = 1 the lines are those of the lesson.",
     mistakes=[
         (2 * LOG2, "JSD falls as d_loss grows: V, in line 8, is minus d_loss."),
         (-2 * LOG2, "That is V itself. What JSD does line 8 give for this V?"),
@@ -183,9 +196,9 @@ check_close(
     ],
 )
 real_logits, fake_logits = torch.tensor([[2.0], [1.0], [-0.5]]), torch.tensor([[-1.0], [-3.0]])
-got = js_estimate(real_logits, fake_logits)
+got = js_estimate(real_logits, fake_logits, 1.0)
 check_close(
-    "js_estimate",
+    "js_estimate, k = 1",
     got,
     0.366974,
     hint="Work out V for these five logits, then solve line 8 for JSD.",
@@ -198,10 +211,40 @@ check_close(
         ),
     ],
 )
-got = js_estimate(torch.full((3, 1), 200.0), torch.full((3, 1), -200.0))
+D_real, D_fake, constant = math.log(1 / 4), math.log(3 / 4), math.log(4) - 3 / 4 * math.log(3)
+got = js_estimate(torch.full((4, 1), -math.log(3)), torch.full((6, 1), -math.log(3)), 3.0)
+check_close(
+    "js_estimate of a D that says 1/4 everywhere, k = 3",
+    got,
+    0.0,
+    hint="One of four numbers is real, so this D sees no difference and the estimate is 0. Write p / (p + k q) with m.",
+    mistakes=[
+        ((D_real + D_fake) / 2 + LOG2, "That is the lesson's estimate, for one fake per real number. Where is k?"),
+        ((D_real + 3 * D_fake) / 4 + LOG2, "The number added is still the one of k = 1: (p + k q) is no longer 2 m."),
+        (
+            (D_real + 3 * D_fake) / 2 + LOG2,
+            "V has its k, but the rest is still line 8 for k = 1: (p + k q) is not 2 m.",
+        ),
+        ((D_real + D_fake) / 4 + constant, "In V itself k is missing: the fakes count k times."),
+        ((3 * D_real + D_fake) / 4 + constant, "k stands at the real numbers: it is the fakes that count k times."),
+        (3 / 4 * math.log(3), "Only log(1 + k) is added. D's other answer is k q / (p + k q): what does its k add?"),
+        (math.log(3) / 2, "log k is there once, but it stands under an integral with k q before it."),
+    ],
+)
+got = js_estimate(real_logits, fake_logits, 3.0)
+check_close(
+    "js_estimate, k = 3",
+    got,
+    0.308786,
+    hint="Work out V_k for these five logits, then solve your line 8 for JSD_k.",
+    mistakes=[
+        (2 * 0.308786, "You divide by 2. The weights of the KLs are 1 and k in V_k: what is their sum?"),
+    ],
+)
+got = js_estimate(torch.full((3, 1), 200.0), torch.full((3, 1), -200.0), 3.0)
 check_finite("js_estimate of a D that is sure", got, hint="log(1 - sigmoid(200)) overflows: stay with logits.")
-check_close("js_estimate of a D that is sure and right", got, LOG2)
-got = js_estimate(torch.tensor([[-200.0]]), torch.tensor([[200.0]]))
+check_close("js_estimate of a D that is sure and right, k = 3", got, constant)
+got = js_estimate(torch.tensor([[-200.0]]), torch.tensor([[200.0]]), 1.0)
 check_finite("js_estimate of a D that is sure and wrong", got, hint="log(sigmoid(-200)) overflows: stay with logits.")
 check_close(
     "js_estimate of a D that is sure and wrong",
@@ -214,26 +257,46 @@ print("✓ Task 2: all visible checks pass.")
 ### BEGIN HIDDEN TESTS
 import numpy as np
 
+for k in (0.5, 1.0, 6.0):
+    # two coins, p = (3/4, 1/4) and q = (1/4, 3/4), and the best D: the estimate is the definition, by its two KLs
+    p, q = np.array([0.75, 0.25]), np.array([0.25, 0.75])
+    m = (p + k * q) / (1 + k)
+    want = ((p * np.log(p / m)).sum() + k * (q * np.log(q / m)).sum()) / (1 + k)
+    best = torch.tensor(np.log(p / (k * q)))[:, None]
+    got = js_estimate(best[[0, 0, 0, 1]], best[[0, 1, 1, 1]], k)
+    check_close(f"js_estimate of two coins and their best D, k = {k:g}", got, want, hint="It fits the examples only.")
 generator = torch.Generator().manual_seed(5)
 real, fake = torch.randn(70, 1, generator=generator) * 4 + 1, torch.randn(30, 1, generator=generator) * 4
-want = LOG2 - (np.logaddexp(0, -real.double().numpy()).mean() + np.logaddexp(0, fake.double().numpy()).mean()) / 2
-check_close("js_estimate of 100 random logits", js_estimate(real, fake), want, hint="It fits the examples only.")
+for k in (0.5, 2.0):
+    value = -np.logaddexp(0, -real.double().numpy()).mean() - k * np.logaddexp(0, fake.double().numpy()).mean()
+    want = value / (1 + k) + np.log(1 + k) - k / (1 + k) * np.log(k)
+    got = js_estimate(real, fake, k)
+    check_close(f"js_estimate of 100 random logits, k = {k:g}", got, want, hint="It fits the examples only.")
 ### END HIDDEN TESTS
 
 # %% [markdown]
 # ## Task 3. Predict
 #
-# Think first, with paper. Then write your answers into `predictions`. Logarithms are natural; 0.01 either way is near
-# enough. $U(a, b)$ is the box of height $1/(b-a)$ between $a$ and $b$.
+# Back to one fake for each real number. Think first, with paper. Then write your answers into `predictions`. Logarithms
+# are natural; 0.01 either way is near enough. $U(a, b)$ is the box of height $1/(b-a)$ between $a$ and $b$. Each of the
+# three groups gives a point.
+#
+# Losses:
 #
 # - `loss_if_equal`: fakes are distributed exactly like the real numbers, and D is the best one. How large is `d_loss`?
 # - `loss_if_disjoint`: real numbers from $U(0, 1)$, fakes from $U(3, 4)$, and D is the best one. How large is `d_loss`?
+#
+# Distances:
+#
 # - `js_far`: the JSD of $U(0, 1)$ and $U(20, 21)$?
 # - `w1_far`: the $W_1$ of $U(0, 1)$ and $U(20, 21)$?
-# - `weak_D`: D has learned for two steps only. Judged on a great many fresh samples, is the estimate of task 2
+# - `weak_D`: D has learned for two steps only. Judged on a great many fresh samples, is its estimate of JSD
 #   `"below"` the exact JSD, `"above"` it, or `"equal"` to it?
+#
+# What G feels:
+#
 # - `who_moves`: fakes $N(10, 1)$, real numbers $N(0, 1)$, the best D, one plain gradient step of 0.1 in $t$. With which
-#   loss does G move by more than 0.01: `"saturating"`, `"nonsaturating"`, `"both"` or `"neither"`?
+#   loss does G move by more than 0.01: `"saturating"`, `"non-saturating"`, `"both"` or `"neither"`?
 # - `tiny_gradient`: somebody tells you that the saturating gradient in $t$ is 0.00001, against the best D. What follows?
 #   - `"a"`: G is nearly right.
 #   - `"b"`: G is far from the real numbers.
@@ -250,111 +313,157 @@ def predictions():
         "js_far": math.log(2),
         "w1_far": 20.0,
         "weak_D": "below",
-        "who_moves": "nonsaturating",
+        "who_moves": "non-saturating",
         "tiny_gradient": "c",
     }
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "grade_id": "task3_check", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
-# This check looks at the form of your answers only.
-from ganedu.checks import CheckFailed, check_answer, check_close, check_finite, check_one_of
+# %% nbgrader={"grade": true, "grade_id": "task3_losses_check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+# This check and the next two look at the form of your answers only.
+from ganedu.checks import check_finite, check_one_of
 
-answers = predictions()
-numbers = ("loss_if_equal", "loss_if_disjoint", "js_far", "w1_far")
-choices = {
+CHOICES = {
+    "loss_if_equal": None,  # a number
+    "loss_if_disjoint": None,
+    "js_far": None,
+    "w1_far": None,
     "weak_D": ["below", "above", "equal"],
-    "who_moves": ["saturating", "nonsaturating", "both", "neither"],
+    "who_moves": ["saturating", "non-saturating", "both", "neither"],
     "tiny_gradient": ["a", "b", "c"],
 }
-keys = (*numbers, *choices)
-if not isinstance(answers, dict) or set(answers) != set(keys):
-    raise CheckFailed(f"predictions: got {answers!r}, wants a dict with the keys {', '.join(keys)}.")
-answers = {key: answer.strip().lower() if isinstance(answer, str) else answer for key, answer in answers.items()}
-for key in numbers:
-    check_finite(key, answers[key])
-for key, allowed in choices.items():
-    check_one_of(key, answers[key], allowed)
+
+
+def read_predictions(*keys):
+    """The answers under these keys, once their form is right."""
+    answers = predictions()
+    if not isinstance(answers, dict) or set(answers) != set(CHOICES):
+        raise CheckFailed(f"predictions: got {answers!r}, wants a dict with the keys {', '.join(CHOICES)}.")
+    answers = {key: a.strip().lower() if isinstance(a := answers[key], str) else a for key in keys}
+    for key, answer in answers.items():
+        if answer in ("nonsaturating", "non saturating"):
+            answers[key] = "non-saturating"
+        if CHOICES[key] is None:
+            check_finite(key, answer)
+        else:
+            check_one_of(key, answers[key], CHOICES[key])
+    return answers
+
+
+def mark(answers, marked):
+    """Name every wrong answer. marked: {key: (right answer, {wrong answer: what it overlooks}, hint for any other)}."""
+
+    def same(a, b):
+        return a == b if isinstance(b, str) else abs(float(a) - b) <= 0.01
+
+    wrong = []
+    for key, (right, mistakes, hint) in marked.items():
+        if not same(answers[key], right):
+            sentence = next((words for other, words in mistakes.items() if same(answers[key], other)), hint)
+            wrong.append(f"{key}: {answers[key]} is not right. {sentence}")
+    if wrong:
+        raise CheckFailed(" ".join(wrong))
+
+
+answers = read_predictions("loss_if_equal", "loss_if_disjoint")
 print(
-    "✓ Task 3: all visible checks pass. The form is right; whether the answers are is marked when you hand in. "
+    "✓ Task 3, losses: the form is right; whether the answers are is marked when you hand in. "
     "On your own: `python tools/grading.py exercises/03_minmax_and_js.ipynb`."
 )
 ### BEGIN HIDDEN TESTS
 LOG2 = math.log(2)
-check_close(
-    "loss_if_equal",
-    answers["loss_if_equal"],
-    2 * LOG2,
-    hint="The best D says 1/2 everywhere.",
-    mistakes=[
-        (0.0, "JSD is 0, and d_loss is 2 log 2 - 2 JSD. A loss of 0 is that of a D that catches every fake."),
-        (LOG2, "The loss has two halves, one for each kind of number."),
-    ],
-    atol=0.01,
+mark(
+    answers,
+    {
+        "loss_if_equal": (
+            2 * LOG2,
+            {
+                0.0: "A loss of 0 is that of a D that catches every fake. Can it?",
+                LOG2: "The loss has two halves, one for each kind of number.",
+                -2 * LOG2: "That is V; d_loss is minus V.",
+            },
+            "What does the best D say where both kinds are equally likely?",
+        ),
+        "loss_if_disjoint": (
+            0.0,
+            {
+                2 * LOG2: "That is the loss of a D that can only guess. This one is never wrong.",
+                LOG2: "That is the JSD. Put it into line 8.",
+            },
+            "How often is the best D wrong here, and how sure is it?",
+        ),
+    },
 )
-check_close(
-    "loss_if_disjoint",
-    answers["loss_if_disjoint"],
-    0.0,
-    hint="D is right about every number: d_loss is 2 log 2 - 2 JSD, and JSD is log 2.",
-    mistakes=[(2 * LOG2, "That is the loss of a D that can only guess. This one is never wrong.")],
-    atol=0.01,
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade": true, "grade_id": "task3_distances_check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+answers = read_predictions("js_far", "w1_far", "weak_D")
+print("✓ Task 3, distances: the form is right.")
+### BEGIN HIDDEN TESTS
+LOG2 = math.log(2)
+mark(
+    answers,
+    {
+        "js_far": (
+            LOG2,
+            {
+                20.0: "20 is how far they are apart; JSD does not know. It asks only where both densities are.",
+                2 * LOG2: "That is twice the JSD.",
+                0.0: "0 means equal. These share no place.",
+            },
+            "At how many places can a number come from either?",
+        ),
+        "w1_far": (
+            20.0,
+            {
+                LOG2: "W1 has no upper end: it is how far the fakes have to be carried.",
+                19.0: "19 is the gap between the boxes, but the near edge of one need not be carried to the near edge of "
+                "the other: 20.3 goes to 0.3.",
+            },
+            "How far has each fake to be carried?",
+        ),
+        "weak_D": (
+            "below",
+            {"equal": "Only the best D reaches the JSD; two steps do not make it the best."},
+            "V of any D is at most V of the best one. On which side of the JSD does that leave the estimate?",
+        ),
+    },
 )
-check_close(
-    "js_far",
-    answers["js_far"],
-    LOG2,
-    hint="No place has both.",
-    mistakes=[
-        (20.0, "20 is how far they are apart; JSD does not know. It asks only where both densities are."),
-        (2 * LOG2, "2 JSD is 2 log 2."),
-        (0.0, "0 means equal. These share no place."),
-    ],
-    atol=0.01,
-)
-check_close(
-    "w1_far",
-    answers["w1_far"],
-    20.0,
-    hint="Each fake has to be carried that far.",
-    mistakes=[
-        (LOG2, "W1 has no upper end: it is how far the fakes have to be carried."),
-        (19.0, "19 is the gap between the boxes, but from 20.3 the way leads to 0.3, not to 1."),
-    ],
-    atol=0.01,
-)
-check_answer(
-    "weak_D",
-    answers["weak_D"].lower(),
-    "below",
-    hint="V of any D is at most V of the best one, so the estimate is a bound from the other side.",
-)
-check_answer(
-    "who_moves",
-    answers["who_moves"],
-    "nonsaturating",
-    mistakes=[
-        ("both", "The saturating gradient is the slope of 2 JSD, and JSD is flat at t = 10."),
-        ("saturating", "It is the other way round: JSD is flat out there, KL is not."),
-        ("neither", "JSD is flat at t = 10, but the non-saturating gradient follows KL(q || p), which is not."),
-    ],
-)
-check_answer(
-    "tiny_gradient",
-    answers["tiny_gradient"],
-    "c",
-    mistakes=[
-        ("a", "It is as small at t = 10 as it is at t = 0: a small gradient is not a small distance."),
-        ("b", "At t = 0 it is 0 as well."),
-    ],
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade": true, "grade_id": "task3_forces_check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+answers = read_predictions("who_moves", "tiny_gradient")
+print("✓ Task 3, what G feels: the form is right.")
+### BEGIN HIDDEN TESTS
+mark(
+    answers,
+    {
+        "who_moves": (
+            "non-saturating",
+            {
+                "both": "The saturating gradient is the slope of 2 JSD. How steep is JSD at t = 10?",
+                "saturating": "Which of the two losses follows JSD, and how steep is JSD at t = 10?",
+                "neither": "JSD is flat at t = 10, but one of the losses follows KL(q || p) as well. Is KL flat there?",
+            },
+            "",
+        ),
+        "tiny_gradient": (
+            "c",
+            {
+                "a": "How small is it at t = 10? So a small gradient is not a small distance.",
+                "b": "How small is it at t = 0?",
+            },
+            "",
+        ),
+    },
 )
 ### END HIDDEN TESTS
 
 # %% [markdown]
 # ## Task 4. Debug an estimate that fools itself
 #
-# `fit` trains a D on samples and returns it. `broken_estimate` uses it to estimate a JSD from samples, and it has two
-# faults. Watch it on two pairs.
+# `fit` trains a D on samples and returns it; `d_minimax(real_logits, fake_logits)` in it is the `d_loss` of lesson 02.
+# `broken_estimate` uses `fit` to estimate a JSD from samples, and it has two faults. Watch it on two pairs.
 
 
 # %% nbgrader={"grade": false, "grade_id": "broken", "locked": true, "schema_version": 3, "solution": false, "task": false}
@@ -402,10 +511,11 @@ print(f"sorted numbers: broken estimate {broken_estimate(*sorted_numbers(), fit)
 # Write `estimate` without the two faults:
 #
 # - Call `fit` once, with about half of `x` and about half of `y`, real samples first.
-# - Judge D on the other samples of each kind, all of which it has not seen. No sample serves for both.
+# - Judge D on the other samples of each kind, none of which it has seen. No sample serves for both.
 # - Samples may arrive in any order, by size or by kind. Each half must look like the whole. (`torch.randperm(n)` gives
 #   the numbers 0 to n - 1 in random order; a tensor takes it as an index.)
 # - `x` and `y` may hold different numbers of samples.
+# - `fit` learns by gradients, so only the judging may stand under `torch.no_grad()`.
 
 
 # %% nbgrader={"grade": false, "grade_id": "task4_estimate", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -422,7 +532,7 @@ def estimate(x, y, fit):
 
 
 # %% nbgrader={"grade": true, "grade_id": "task4_check", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
-from ganedu.checks import CheckFailed, check_close
+from ganedu.checks import check_close
 
 
 def check_estimate(estimate, n, m):
@@ -437,10 +547,19 @@ def check_estimate(estimate, n, m):
     def watched_fit(first, second):
         if fitted:
             raise CheckFailed("estimate: fit is called a second time. One D, fitted once, is judged.")
+        if not torch.is_grad_enabled():
+            raise CheckFailed(
+                "estimate: fit is called under torch.no_grad(), so D cannot learn. Only judge D under it."
+            )
         fitted.append(([*first.flatten().tolist()], [*second.flatten().tolist()]))
         return D
 
-    got = estimate(x, y, watched_fit)
+    try:
+        got = estimate(x, y, watched_fit)
+    except IndexError:
+        raise CheckFailed(
+            f"estimate: with {n} samples of x and {m} of y an index runs past the end. Each kind needs an order of its own."
+        ) from None
     if not fitted:
         raise CheckFailed("estimate: fit is never called, so no D has learned.")
     learned = set(fitted[0][0]) | set(fitted[0][1])
@@ -525,10 +644,14 @@ print(f"sorted numbers: your estimate {estimate(*sorted_numbers(), fit):.3f}, ex
 # $$\text{saturating: } \mathbb{E}_z[\log(1 - D^*(G(z)))] \qquad \text{non-saturating: } -\mathbb{E}_z[\log D^*(G(z))]$$
 #
 # with $D^*$ **held fixed**: it is the best D for the fakes as they are now, and it stays as it is while G moves. In a
-# real GAN that comes by itself, because D's weights are no function of G's. Here $D^*$ is made from $t$ and $s$. Mind by which
-# ways autograd gets from the loss back to $t$, and which of them you want.
+# real GAN that comes by itself, because D's weights are no function of G's. Here $D^*$ is made from $t$ and $s$, so there
+# are two ways from the loss back to $t$. Which of them do you want, and how do you cut the other?
 #
 # $\mathbb{E}_z$ is the mean over the latents that you are given. Fakes may lie at 40, where D is 0 in 32-bit arithmetic.
+#
+# `torch.autograd.grad(loss, G.t)` returns the gradient as a tuple of one and leaves `G.t.grad` as it is. It frees the graph
+# that it has gone through; if the other loss shares that graph, keep it with `retain_graph=True`. `loss.backward()` adds
+# to `G.t.grad`, which stays one and the same tensor: take its `.item()` or `.clone()` before you clear it.
 
 
 # %% nbgrader={"grade": false, "grade_id": "slide", "locked": true, "schema_version": 3, "solution": false, "task": false}
@@ -571,7 +694,7 @@ def gradients_in_t(G, z):
 # %% nbgrader={"grade": true, "grade_id": "task5_check", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
 import numpy as np
 
-from ganedu.checks import CheckFailed, check_close, check_finite, explain_graph_errors
+from ganedu.checks import check_close, check_finite, explain_graph_errors
 
 
 def check_slopes(t, s, z):
@@ -581,15 +704,31 @@ def check_slopes(t, s, z):
         "compute the fakes again, or keep the graph.",
         changed="gradients_in_t: G has changed between the two gradients. Measure both at the same place.",
     ):
-        got = gradients_in_t(Slide(t, s), z)
+        try:
+            got = gradients_in_t(Slide(t, s), z)
+        except RuntimeError as error:
+            if "does not require grad" in str(error) or "not have been used in the graph" in str(error):
+                raise CheckFailed(
+                    "gradients_in_t: every way from the loss to G.t is cut. Keep the one by the fakes."
+                ) from None
+            raise
     if not isinstance(got, tuple | list) or len(got) != 2:
         raise CheckFailed(f"gradients_in_t: got {got!r}, wants two numbers, the saturating gradient first.")
+    if all(isinstance(g, torch.Tensor) for g in got) and got[0].data_ptr() == got[1].data_ptr():
+        raise CheckFailed(
+            "gradients_in_t: both entries are one and the same tensor, so both show what it holds last. Take .item() or "
+            ".clone() of G.t.grad, then clear it, then go backward for the second loss."
+        )
     x = t + s * z.double().numpy()
     logit = -0.5 * x**2 + 0.5 * ((x - t) / s) ** 2 + np.log(s)
     D = np.exp(-np.logaddexp(0, -logit))
-    slopes = {"fixed": -x + (x - t) / s**2, "moving": -x}  # of the logit, as t moves
+    # of the logit, as t moves: D held, q moving too, and q alone moving
+    slopes = {"fixed": -x + (x - t) / s**2, "moving": -x, "q alone": -(x - t) / s**2}
     want = {which: (-(D * slope).mean(), -((1 - D) * slope).mean()) for which, slope in slopes.items()}
     right, n = want["fixed"], len(z)
+    losses = (-np.logaddexp(0, logit).mean(), np.logaddexp(0, -logit).mean())
+    unit = np.exp(-np.logaddexp(0, 0.5 * x**2 - 0.5 * (x - t) ** 2))  # D*, had the fakes the std 1
+    want["std 1"] = ((unit * t).mean(), ((1 - unit) * t).mean())
     tolerance = 1e-4 * max(1.0, abs(right[1]))
     for i, name in enumerate(("saturating", "non-saturating")):
         where = f"{name} gradient at t = {t:g}, s = {s:g}"
@@ -599,7 +738,8 @@ def check_slopes(t, s, z):
             where,
             got[i],
             right[i],
-            hint=f"{sure} And is it the mean over z, with the logit log p - log q at the fakes?",
+            hint="Is it the gradient of the mean over z, with the logit log p - log q at the fakes G(z)? A clamp, or a small "
+            "number inside a logarithm, takes the gradient away where D is sure: work on logits.",
             mistakes=[
                 (right[1 - i], "The two have changed places: the saturating one comes first."),
                 (
@@ -608,7 +748,17 @@ def check_slopes(t, s, z):
                 ),
                 (-right[i], "The sign is turned round: wanted is the gradient, not the step against it."),
                 (right[i] * n, "You add up over the latents; E is an average."),
-                (sum(right), "Both gradients have been added up in .grad: clear it between the two."),
+                (
+                    sum(right),
+                    "Both gradients have been added up in .grad: take .item() or .clone() of the first, then clear it.",
+                ),
+                (losses[i], "That is the loss itself. Wanted is its gradient in t."),
+                (-right[1 - i], "p and q are swapped in the logit: this D calls real what is likely to be fake."),
+                (
+                    want["q alone"][i],
+                    "The fakes are cut off, and the gradient flows through q's own t alone. It is the other way that you want.",
+                ),
+                (want["std 1"][i], "Your q has the std 1; the fakes have the std G.s."),
             ],
             atol=tolerance,
         )
@@ -626,22 +776,23 @@ for t, s in ((0.0, 1.0), (1.0, 2.0), (-3.0, 0.7), (5.0, 1.0)):
 ### END HIDDEN TESTS
 
 # %% tags=["watch"]
+torch.manual_seed(2)
 z, ts = torch.randn(4000, 1), torch.arange(0.25, 12.1, 0.25).tolist()
 figure, axes = plt.subplots(figsize=(6.5, 3), layout="constrained")
 for s, style in ((1.0, "-"), (3.0, "--")):
     measured = [gradients_in_t(Slide(t, s), z) for t in ts]
     axes.semilogy(ts, [abs(a) for a, _ in measured], style, color=CRITIC, label=f"saturating, s = {s:g}")
     axes.semilogy(ts, [abs(b) for _, b in measured], style, color=FAKE, label=f"non-saturating, s = {s:g}")
-axes.axhline(1e-4, color=REAL, linestyle=":", label="0.0001")
+axes.axhline(1e-4, color="black", linestyle=":", linewidth=1, label="0.0001")
 axes.set(xlabel="t, the mean of the fakes", ylabel="|gradient in t|", ylim=(1e-9, 100))
 axes.legend(frameon=False, fontsize=8, loc="lower left")
 caption = "The saturating gradient dies where nothing overlaps. Wider fakes (dashed) keep it alive, the other loss does not need them."
 show(figure, caption, "Four curves over t on a logarithmic scale; one of them, saturating with s = 1, falls steeply.")
 
 # %% [markdown]
-# Your curve for $s = 1$ falls below 0.0001 at about $t = 7.6$, the exact one of the lesson at about 8.7. What is left of the
-# exact average out there comes from latents so rare that 4,000 draws hold none of them. A batch tells G even less than
-# the theory does.
+# Your curve for $s = 1$ falls below 0.0001 at about $t = 8$, the exact one of the lesson at about 8.7. What is left of the
+# exact average out there comes from latents so rare that 4,000 draws hold few of them or none. With other draws the curve
+# falls there mostly between 7.5 and 8.8. A batch tells G, as a rule, even less than the theory does.
 #
 # ## What you take away
 #

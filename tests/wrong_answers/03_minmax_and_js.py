@@ -12,7 +12,7 @@ def predicted(**changed):
         "js_far": 0.693,
         "w1_far": 20.0,
         "weak_D": "below",
-        "who_moves": "nonsaturating",
+        "who_moves": "non-saturating",
         "tiny_gradient": "c",
         **changed,
     }
@@ -91,6 +91,16 @@ def best_logit(log_p, log_q, k=1.0):
         },
         "has the logarithm log k + log q",
     ),
+    "k taken away": (
+        "task1_check",
+        {
+            "task1_best_logit": """
+def best_logit(log_p, log_q, k=1.0):
+    return log_p - log_q - k
+"""
+        },
+        "You take k away, but k = 1 changes nothing",
+    ),
     "densities by exp": (
         "task1_check",
         {
@@ -125,22 +135,110 @@ def best_logit(log_p, log_q, k=1.0):
         "One logit for each place",
     ),
     # --- task 2 -----------------------------------------------------------------------------------------------
+    "the lesson's estimate": (
+        "task2_check",
+        {
+            "task2_js_estimate": """
+def js_estimate(real_logits, fake_logits, k):
+    return LOG2 - d_minimax(real_logits, fake_logits) / 2
+"""
+        },
+        "That is the lesson's estimate, for one fake per real number",
+    ),
+    "2 log 2 for every k": (
+        "task2_check",
+        {
+            "task2_js_estimate": """
+def js_estimate(real_logits, fake_logits, k):
+    V = F.logsigmoid(real_logits).mean() + k * F.logsigmoid(-fake_logits).mean()
+    return V / (1 + k) + LOG2
+"""
+        },
+        "The number added is still the one of k = 1",
+    ),
+    "k in V alone": (
+        "task2_check",
+        {
+            "task2_js_estimate": """
+def js_estimate(real_logits, fake_logits, k):
+    V = F.logsigmoid(real_logits).mean() + k * F.logsigmoid(-fake_logits).mean()
+    return V / 2 + LOG2
+"""
+        },
+        "V has its k, but the rest is still line 8 for k = 1",
+    ),
+    "k in the rest alone": (
+        "task2_check",
+        {
+            "task2_js_estimate": """
+def js_estimate(real_logits, fake_logits, k):
+    V = -d_minimax(real_logits, fake_logits)
+    return (V + (1 + k) * math.log(1 + k) - k * math.log(k)) / (1 + k)
+"""
+        },
+        "In V itself k is missing",
+    ),
+    "k at the real numbers": (
+        "task2_check",
+        {
+            "task2_js_estimate": """
+def js_estimate(real_logits, fake_logits, k):
+    V = k * F.logsigmoid(real_logits).mean() + F.logsigmoid(-fake_logits).mean()
+    return (V + (1 + k) * math.log(1 + k) - k * math.log(k)) / (1 + k)
+"""
+        },
+        "it is the fakes that count k times",
+    ),
+    "the k of k q forgotten": (
+        "task2_check",
+        {
+            "task2_js_estimate": """
+def js_estimate(real_logits, fake_logits, k):
+    V = F.logsigmoid(real_logits).mean() + k * F.logsigmoid(-fake_logits).mean()
+    return V / (1 + k) + math.log(1 + k)
+"""
+        },
+        "Only log(1 + k) is added",
+    ),
+    "log k without its k": (
+        "task2_check",
+        {
+            "task2_js_estimate": """
+def js_estimate(real_logits, fake_logits, k):
+    V = F.logsigmoid(real_logits).mean() + k * F.logsigmoid(-fake_logits).mean()
+    return (V + (1 + k) * math.log(1 + k) - math.log(k)) / (1 + k)
+"""
+        },
+        "log k is there once",
+    ),
+    "divided by 2 for every k": (
+        "task2_check",
+        {
+            "task2_js_estimate": """
+def js_estimate(real_logits, fake_logits, k):
+    V = F.logsigmoid(real_logits).mean() + k * F.logsigmoid(-fake_logits).mean()
+    return (V + (1 + k) * math.log(1 + k) - k * math.log(k)) / 2
+"""
+        },
+        "You divide by 2",
+    ),
     "twice the divergence": (
         "task2_check",
         {
             "task2_js_estimate": """
-def js_estimate(real_logits, fake_logits):
-    return 2 * LOG2 - d_minimax(real_logits, fake_logits)
+def js_estimate(real_logits, fake_logits, k):
+    V = F.logsigmoid(real_logits).mean() + k * F.logsigmoid(-fake_logits).mean()
+    return V + (1 + k) * math.log(1 + k) - k * math.log(k)
 """
         },
         "That is 2 JSD.",
     ),
-    "the wrong sign of d_loss": (
+    "the wrong way round": (
         "task2_check",
         {
             "task2_js_estimate": """
-def js_estimate(real_logits, fake_logits):
-    return LOG2 + d_minimax(real_logits, fake_logits) / 2
+def js_estimate(real_logits, fake_logits, k):
+    return ((1 + k) * math.log(1 + k) - k * math.log(k) + F.softplus(-real_logits).mean() + k * F.softplus(fake_logits).mean()) / (1 + k)
 """
         },
         "JSD falls as d_loss grows",
@@ -149,8 +247,9 @@ def js_estimate(real_logits, fake_logits):
         "task2_check",
         {
             "task2_js_estimate": """
-def js_estimate(real_logits, fake_logits):
-    return F.logsigmoid(real_logits).mean() + F.logsigmoid(-fake_logits).mean()
+def js_estimate(real_logits, fake_logits, k):
+    V = F.logsigmoid(real_logits).mean() + k * F.logsigmoid(-fake_logits).mean()
+    return V
 """
         },
         "That is V itself",
@@ -159,8 +258,9 @@ def js_estimate(real_logits, fake_logits):
         "task2_check",
         {
             "task2_js_estimate": """
-def js_estimate(real_logits, fake_logits):
-    return -d_minimax(real_logits, fake_logits) / 2
+def js_estimate(real_logits, fake_logits, k):
+    V = F.logsigmoid(real_logits).mean() + k * F.logsigmoid(-fake_logits).mean()
+    return V / (1 + k)
 """
         },
         "the 2 log 2 of line 8 is missing",
@@ -169,7 +269,7 @@ def js_estimate(real_logits, fake_logits):
         "task2_check",
         {
             "task2_js_estimate": """
-def js_estimate(real_logits, fake_logits):
+def js_estimate(real_logits, fake_logits, k):
     logits = torch.cat([real_logits, fake_logits])
     labels = torch.cat([torch.ones_like(real_logits), torch.zeros_like(fake_logits)])
     return LOG2 - F.binary_cross_entropy_with_logits(logits, labels) / 2
@@ -181,7 +281,7 @@ def js_estimate(real_logits, fake_logits):
         "task2_check",
         {
             "task2_js_estimate": """
-def js_estimate(real_logits, fake_logits):
+def js_estimate(real_logits, fake_logits, k):
     logits = torch.cat([real_logits, fake_logits])
     labels = torch.cat([torch.ones_like(real_logits), torch.zeros_like(fake_logits)])
     return LOG2 - F.binary_cross_entropy_with_logits(logits, labels)
@@ -193,8 +293,9 @@ def js_estimate(real_logits, fake_logits):
         "task2_check",
         {
             "task2_js_estimate": """
-def js_estimate(real_logits, fake_logits):
-    return LOG2 - d_minimax(fake_logits, real_logits) / 2
+def js_estimate(real_logits, fake_logits, k):
+    V = F.logsigmoid(-real_logits).mean() + k * F.logsigmoid(fake_logits).mean()
+    return (V + (1 + k) * math.log(1 + k) - k * math.log(k)) / (1 + k)
 """
         },
         "You have swapped the labels",
@@ -203,9 +304,10 @@ def js_estimate(real_logits, fake_logits):
         "task2_check",
         {
             "task2_js_estimate": """
-def js_estimate(real_logits, fake_logits):
+def js_estimate(real_logits, fake_logits, k):
     D_real, D_fake = torch.sigmoid(real_logits), torch.sigmoid(fake_logits)
-    return LOG2 + (torch.log(D_real).mean() + torch.log(1 - D_fake).mean()) / 2
+    V = torch.log(D_real).mean() + k * torch.log(1 - D_fake).mean()
+    return (V + (1 + k) * math.log(1 + k) - k * math.log(k)) / (1 + k)
 """
         },
         "log(sigmoid(-200)) overflows",
@@ -214,8 +316,9 @@ def js_estimate(real_logits, fake_logits):
         "task2_check",
         {
             "task2_js_estimate": """
-def js_estimate(real_logits, fake_logits):
-    return (LOG2 - d_minimax(real_logits, fake_logits) / 2).clamp(min=0)
+def js_estimate(real_logits, fake_logits, k):
+    V = F.logsigmoid(real_logits).mean() + k * F.logsigmoid(-fake_logits).mean()
+    return ((V + (1 + k) * math.log(1 + k) - k * math.log(k)) / (1 + k)).clamp(min=0)
 """
         },
         "It is a bound, so it may be negative",
@@ -224,33 +327,74 @@ def js_estimate(real_logits, fake_logits):
         "task2_check",
         {
             "task2_js_estimate": """
-def js_estimate(real_logits, fake_logits):
-    return LOG2 - (F.softplus(-real_logits).sum() + F.softplus(fake_logits).sum()) / 2
+def js_estimate(real_logits, fake_logits, k):
+    V = F.logsigmoid(real_logits).sum() + k * F.logsigmoid(-fake_logits).sum()
+    return (V + (1 + k) * math.log(1 + k) - k * math.log(k)) / (1 + k)
 """
         },
         "the E in V is an average",
     ),
     # --- task 3 -----------------------------------------------------------------------------------------------
     "equal means no loss": (
-        "task3_check",
+        "task3_losses_check",
         predicted(loss_if_equal=0.0),
-        "A loss of 0 is that of a D that catches every fake",
+        "A loss of 0 is that of a D that catches every fake. Can it?",
     ),
-    "disjoint means much loss": ("task3_check", predicted(loss_if_disjoint=1.386), "This one is never wrong"),
-    "JSD grows with the distance": ("task3_check", predicted(js_far=20.0), "20 is how far they are apart"),
-    "W1 ends at log 2": ("task3_check", predicted(w1_far=0.693), "W1 has no upper end"),
-    "W1 is the gap": ("task3_check", predicted(w1_far=19.0), "19 is the gap between the boxes"),
-    "a weak D overestimates": ("task3_check", predicted(weak_D="above"), "a bound from the other side"),
-    "both losses move G": ("task3_check", predicted(who_moves="both"), "The saturating gradient is the slope of 2 JSD"),
+    "one half of the loss": ("task3_losses_check", predicted(loss_if_equal=0.693), "The loss has two halves"),
+    "V for the loss": ("task3_losses_check", predicted(loss_if_equal=-1.386), "That is V; d_loss is minus V."),
+    "disjoint means much loss": (
+        "task3_losses_check",
+        predicted(loss_if_disjoint=1.386),
+        "This one is never wrong",
+    ),
+    "disjoint means log 2": ("task3_losses_check", predicted(loss_if_disjoint=0.693), "That is the JSD. Put it into"),
+    "both losses wrong, both named": (
+        "task3_losses_check",
+        predicted(loss_if_equal=7.0, loss_if_disjoint=8.0),
+        "where both kinds are equally likely? loss_if_disjoint: 8.0 is not right. How often is the best D wrong",
+    ),
+    "JSD grows with the distance": (
+        "task3_distances_check",
+        predicted(js_far=20.0),
+        "20 is how far they are apart",
+    ),
+    "JSD of strangers is 0": ("task3_distances_check", predicted(js_far=0.0), "0 means equal"),
+    "W1 ends at log 2": ("task3_distances_check", predicted(w1_far=0.693), "W1 has no upper end"),
+    "W1 is the gap": ("task3_distances_check", predicted(w1_far=19.0), "19 is the gap between the boxes"),
+    "a weak D overestimates": (
+        "task3_distances_check",
+        predicted(weak_D="above"),
+        "On which side of the JSD does that leave the estimate",
+    ),
+    "a weak D is enough": (
+        "task3_distances_check",
+        predicted(weak_D="equal"),
+        "two steps do not make it the best",
+    ),
+    "both losses move G": (
+        "task3_forces_check",
+        predicted(who_moves="both"),
+        "The saturating gradient is the slope of 2 JSD",
+    ),
+    "the saturating loss moves G": (
+        "task3_forces_check",
+        predicted(who_moves="saturating"),
+        "Which of the two losses follows JSD",
+    ),
     "nothing moves G where JSD is flat": (
-        "task3_check",
+        "task3_forces_check",
         predicted(who_moves="neither"),
-        "the non-saturating gradient follows KL(q || p), which is not",
+        "but one of the losses follows KL(q || p) as well",
     ),
     "small gradient, small distance": (
-        "task3_check",
+        "task3_forces_check",
         predicted(tiny_gradient="a"),
         "a small gradient is not a small distance",
+    ),
+    "small gradient, large distance": (
+        "task3_forces_check",
+        predicted(tiny_gradient="b"),
+        "How small is it at t = 0?",
     ),
     # --- task 4: one of the two faults stays in, or another comes in --------------------------------------------
     "judged on what it learned": (
@@ -360,6 +504,33 @@ def estimate(x, y, fit):
         },
         "fit is called a second time",
     ),
+    "fit under no_grad": (
+        "task4_check",
+        {
+            "task4_estimate": """
+@torch.no_grad()
+def estimate(x, y, fit):
+    x, y = x[torch.randperm(len(x))], y[torch.randperm(len(y))]
+    D = fit(x[: len(x) // 2], y[: len(y) // 2])
+    return LOG2 - d_minimax(D(x[len(x) // 2 :]), D(y[len(y) // 2 :])) / 2
+"""
+        },
+        "fit is called under torch.no_grad(), so D cannot learn",
+    ),
+    "one order for both kinds": (
+        "task4_check",
+        {
+            "task4_estimate": """
+def estimate(x, y, fit):
+    order, half = torch.randperm(len(x)), len(x) // 2
+    x, y = x[order], y[order]
+    D = fit(x[:half], y[:half])
+    with torch.no_grad():
+        return LOG2 - d_minimax(D(x[half:]), D(y[half:])) / 2
+"""
+        },
+        "Each kind needs an order of its own",
+    ),
     "twice the JSD after a good split": (
         "task4_check",
         {
@@ -459,6 +630,107 @@ def gradients_in_t(G, z):
         },
         "non-saturating gradient at t = 40",
     ),
+    "one tensor, cleared in place": (
+        "task5_check",
+        {
+            "task5_gradients": """
+def gradients_in_t(G, z):
+    found = []
+    G.t.grad = torch.zeros(())
+    for sign in (-1, 1):
+        x = G(z)
+        logit = log_normal(x, 0.0, 1.0) - log_normal(x, G.t.detach(), G.s.detach())
+        G.t.grad.zero_()
+        (sign * F.softplus(sign * -logit)).mean().backward()
+        found.append(G.t.grad)
+    return found
+"""
+        },
+        "both entries are one and the same tensor",
+    ),
+    "p and q swapped in the logit": (
+        "task5_check",
+        {
+            "task5_gradients": """
+def gradients_in_t(G, z):
+    x = G(z)
+    logit = log_normal(x, G.t.detach(), G.s.detach()) - log_normal(x, 0.0, 1.0)
+    saturating, nonsaturating = F.logsigmoid(-logit).mean(), -F.logsigmoid(logit).mean()
+    first = torch.autograd.grad(saturating, G.t, retain_graph=True)[0]
+    return first, torch.autograd.grad(nonsaturating, G.t)[0]
+"""
+        },
+        "p and q are swapped in the logit",
+    ),
+    "the fakes cut off": (
+        "task5_check",
+        {
+            "task5_gradients": """
+def gradients_in_t(G, z):
+    x = G(z).detach()
+    logit = log_normal(x, 0.0, 1.0) - log_normal(x, G.t, G.s)
+    saturating, nonsaturating = F.logsigmoid(-logit).mean(), -F.logsigmoid(logit).mean()
+    first = torch.autograd.grad(saturating, G.t, retain_graph=True)[0]
+    return first, torch.autograd.grad(nonsaturating, G.t)[0]
+"""
+        },
+        "the gradient flows through q's own t alone",
+    ),
+    "both ways cut": (
+        "task5_check",
+        {
+            "task5_gradients": """
+def gradients_in_t(G, z):
+    x = G(z).detach()
+    logit = log_normal(x, 0.0, 1.0) - log_normal(x, G.t.detach(), G.s.detach())
+    saturating, nonsaturating = F.logsigmoid(-logit).mean(), -F.logsigmoid(logit).mean()
+    first = torch.autograd.grad(saturating, G.t, retain_graph=True)[0]
+    return first, torch.autograd.grad(nonsaturating, G.t)[0]
+"""
+        },
+        "every way from the loss to G.t is cut",
+    ),
+    "the std is 1": (
+        "task5_check",
+        {
+            "task5_gradients": """
+def gradients_in_t(G, z):
+    x = G(z)
+    logit = log_normal(x, 0.0, 1.0) - log_normal(x, G.t.detach(), 1.0)
+    saturating, nonsaturating = F.logsigmoid(-logit).mean(), -F.logsigmoid(logit).mean()
+    first = torch.autograd.grad(saturating, G.t, retain_graph=True)[0]
+    return first, torch.autograd.grad(nonsaturating, G.t)[0]
+"""
+        },
+        "Your q has the std 1",
+    ),
+    "losses for gradients": (
+        "task5_check",
+        {
+            "task5_gradients": """
+def gradients_in_t(G, z):
+    x = G(z)
+    logit = log_normal(x, 0.0, 1.0) - log_normal(x, G.t.detach(), G.s.detach())
+    return F.logsigmoid(-logit).mean(), -F.logsigmoid(logit).mean()
+"""
+        },
+        "That is the loss itself",
+    ),
+    "an epsilon under the logarithm, again": (
+        "task5_check",
+        {
+            "task5_gradients": """
+def gradients_in_t(G, z):
+    x = G(z)
+    logit = log_normal(x, 0.0, 1.0) - log_normal(x, G.t.detach(), G.s.detach())
+    D = torch.sigmoid(logit)
+    saturating, nonsaturating = torch.log(1 - D + 1e-8).mean(), -torch.log(D + 1e-8).mean()
+    first = torch.autograd.grad(saturating, G.t, retain_graph=True)[0]
+    return first, torch.autograd.grad(nonsaturating, G.t)[0]
+"""
+        },
+        "takes the gradient away where D is sure",
+    ),
     "the step for the gradient": (
         "task5_check",
         {
@@ -486,15 +758,18 @@ def best_logit(log_p, log_q, k=1.0):
     },
     "cross-entropies": {
         "task2_js_estimate": """
-def js_estimate(a, b):
-    bce = nn.BCEWithLogitsLoss()
-    return LOG2 - 0.5 * (bce(a, torch.ones_like(a)) + bce(b, torch.zeros_like(b)))
+def js_estimate(a, b, k):
+    bce, share = nn.BCEWithLogitsLoss(), 1 / (1 + k)
+    entropy = -share * math.log(share) - (1 - share) * math.log(1 - share)
+    return entropy - share * bce(a, torch.ones_like(a)) - (1 - share) * bce(b, torch.zeros_like(b))
 """
     },
     "log sigmoid": {
         "task2_js_estimate": """
-def js_estimate(real_logits, fake_logits):
-    return (F.logsigmoid(real_logits).mean() + F.logsigmoid(-fake_logits).mean()) / 2 + LOG2
+def js_estimate(real_logits, fake_logits, k):
+    kl_p = F.logsigmoid(real_logits).mean() + math.log(1 + k)  # KL(p || m), with p / m = (1 + k) D
+    kl_q = F.logsigmoid(-fake_logits).mean() + math.log((1 + k) / k)
+    return (kl_p + k * kl_q) / (1 + k)
 """
     },
     "log 4, and capitals": {
@@ -505,6 +780,9 @@ def predictions():
         who_moves="Nonsaturating", tiny_gradient="C"
     )
 """
+    },
+    "the spelling without a hyphen": {
+        "task3_predictions": predicted(who_moves="nonsaturating")["task3_predictions"],
     },
     "a random mask": {
         "task4_estimate": """
@@ -529,6 +807,19 @@ def gradients_in_t(G, z):
         x = G(z)
         loss(log_normal(x, 0.0, 1.0) - log_normal(x, t, s)).mean().backward()
         found.append(G.t.grad.clone())
+    return found
+"""
+    },
+    "backward, cleared in place, numbers taken": {
+        "task5_gradients": """
+def gradients_in_t(G, z):
+    found = []
+    for which in (0, 1):
+        x = G(z)
+        logit = log_normal(x, 0.0, 1.0) - log_normal(x, G.t.detach(), G.s.detach())
+        (F.softplus(-logit) if which else -F.softplus(logit)).mean().backward()
+        found.append(G.t.grad.item())
+        G.t.grad.zero_()
     return found
 """
     },
