@@ -90,9 +90,9 @@ def up_resize(n_in, n_out):
     return nn.Sequential(nn.Upsample(scale_factor=2, mode="nearest"), nn.Conv2d(n_in, n_out, 3, padding=1))
 
 
-def stretch(x):  # each picture of (N, 1, H, W) from black to white
-    low, high = x.amin((-1, -2), keepdim=True), x.amax((-1, -2), keepdim=True)
-    return 2 * (x - low) / (high - low) - 1
+def stretch(x):  # each picture of (N, 1, H, W) from black to white; borders, with fewer writers, are cut to that
+    low, high = (edge((-1, -2), keepdim=True) for edge in (x[..., 1:-1, 1:-1].amin, x[..., 1:-1, 1:-1].amax))
+    return (2 * (x - low) / (high - low) - 1).clamp(-1, 1)
 
 
 UPS, z, x_fake = {K3: up_k3, K4: up_k4, RESIZE: up_resize}, torch.randn(1, 32, 5, 5), {}
@@ -144,7 +144,8 @@ print(nearest(x), bed_of_nails(x), bilinear(x[None, None])[0, 0], sep="\n")
 #
 # **The same as a matrix.** Doubling all pixels doubles the result, and the result of a sum is the sum of the results. So
 # each operation is *linear*: write the 4 input pixels as a column, the 16 output pixels as another, and the operation is
-# a matrix with 16 rows and 4 columns. Its columns are what the operation makes of pictures with a single 1.
+# a matrix with 16 rows and 4 columns. Its columns are what the operation makes of pictures with a single 1. (The
+# last column of the figure, a transposed convolution, is explained below it.)
 
 
 # %%
@@ -154,7 +155,7 @@ def matrix_of(operation, shape):
     return operation(torch.eye(inputs).view(inputs, *shape)).reshape(inputs, -1).T
 
 
-stamps = torch.tensor([[[[1.0, 2, 1], [2, 4, 2], [1, 2, 1]]]]) / 4  # a 3x3 kernel, explained below
+stamps = torch.tensor([[[[1.0, 2, 1], [2, 4, 2], [1, 2, 1]]]]) / 4  # the last panel's kernel
 operations = {"nearest": nearest, "bed of nails": bed_of_nails, "bilinear": bilinear,
               "transposed 3x3": lambda x: F.conv_transpose2d(x, stamps, stride=2, padding=1, output_padding=1)}  # fmt: skip
 small = F.avg_pool2d(digits().all()[2210:2211] / 2 + 0.5, 2)  # one digit, 14 x 14, black is 0
@@ -170,7 +171,8 @@ for column, (name, operation) in enumerate(operations.items()):
     for axes, title in zip(panels, (name, "its matrix, 16 x 4", "14 x 14 to 28 x 28")):
         axes.set(title=title, xticks=[], yticks=[])
 alt = "Three rows of four panels: doubled 2x2 numbers, 16x4 matrices, a doubled digit; bed of nails is mostly black."
-show(figure, "Three faces of each operation: on numbers, as a matrix (empty where it is 0), on a digit.", alt)
+caption = "On numbers, as a matrix (empty: 0), on a digit. On the right the far border is halved: no stamp from beyond."
+show(figure, caption, alt)
 
 # %% [markdown]
 # **Transposed convolution** has weights $w$. Each input pixel presses a stamp: the kernel, times the pixel. The next pixel
@@ -185,11 +187,15 @@ show(figure, "Three faces of each operation: on numbers, as a matrix (empty wher
 # Its matrix has the weights for entries, at the places that the formula gives, and zeros elsewhere. So store it *sparse*:
 # entries and places alone. And the name: this matrix, **transposed** (rows and columns swapped), is that of the ordinary
 # convolution with the same $k$, $s$ and $p$, which leads back. "Deconvolution" is wrong: it undoes the *size*, not the numbers.
+#
+# **Sizes.** The first of $n$ stamps covers $k$ places, each other adds $s$, the cut takes $2p$, and $o$ comes below:
+#
+# $$n' = (n - 1)\, s - 2p + k + o$$
 
 
 # %%
 def transposed_size(size, kernel, stride=1, padding=0, output_padding=0):
-    """The side that a transposed convolution makes: (n - 1) s - 2p + k + o. Explained below."""
+    """The side that a transposed convolution makes: (n - 1) s - 2p + k + o."""
     return (size - 1) * stride - 2 * padding + kernel + output_padding
 
 
@@ -217,10 +223,6 @@ stored = f"{matrix.values().numel():,} of {matrix.numel():,} entries stored"
 print(f"{tuple(matrix.shape)}, {stored}; error {matrix_error:.0e}, transposed {transpose_error:.0e}")
 
 # %% [markdown]
-# **Sizes.** The first stamp covers $k$ places, each of the other $n - 1$ adds $s$, the cut takes $2p$:
-#
-# $$n' = (n - 1)\, s - 2p + k + o$$
-#
 # The **output padding** $o$ settles a doubt. The convolution that leads back makes $\lfloor (n' + 2p - k)/s \rfloor + 1$,
 # rounded down: with $k = 3, s = 2, p = 1$ it makes 5 out of 9 *and* out of 10. Going from 5, which do you want? $o = 0$
 # gives 9, $o = 1$ gives 10. It widens the far side by $o$ places, which must be less than $s$.
@@ -239,10 +241,10 @@ for n, k, s, p, o in SETTINGS:
 stamp_sizes(size=5, kernel=3, stride=2, padding=1, output_padding=1)
 
 # %% [markdown]
-# Move the sliders (where no kernel listens, one picture stands still). Look at the blue row: how many stamps write to
-# each output pixel? With $k = 3, s = 2$ it is 1, 2, 1, 2: every second pixel gets twice as much. In two dimensions these
-# numbers multiply: 1, 2, 2 and 4. **The overlap is even, away from the borders, where $s$ divides $k$**: with $k = 4, s = 2$
-# it is 2. That is half of the checkerboard's story, and the better known half.
+# Each orange row is one stamp; grey is cut off by the padding. Move the sliders (without a kernel one picture stands
+# still). The blue row counts the stamps that write to each output pixel. With $k = 3, s = 2$ it is 1, 2, 1, 2: every
+# second pixel gets twice as much. In two dimensions these numbers multiply: 1, 2, 2 and 4. **The overlap is even, away from
+# the borders, where $s$ divides $k$**: with $k = 4, s = 2$ it is 2. That is the better known half of the story.
 #
 # ## 3. Build G and D
 #
@@ -288,12 +290,13 @@ n_parameters = sum(p.numel() for p in make_G(up_k3).parameters())
 #
 # $$E(x) = \frac{\mathrm{Var}_{a,b}\,[m_{ab}]}{\mathrm{mean}(x^2)}$$
 #
-# The **spectrum** gives the same number. The Fourier transform $X$ writes a picture as a sum of waves. What repeats
-# every 2 pixels is in 3 waves alone: frequency 1/2 along one axis, the other, or both. Their share of the power is
+# The **spectrum** gives the same number. The Fourier transform $X$ writes a picture as a sum of waves. A pattern that
+# repeats every 2 pixels, its mean aside, is made of 3 of them: frequency 1/2 along one axis (stripes), along the other
+# (stripes), or both (a chessboard). Their share of the power is
 #
 # $$E(x) = \sum_{f \in \{(\frac12, 0),\, (0, \frac12),\, (\frac12, \frac12)\}} |X_f|^2 \Big/ \sum_{\text{all } f} |X_f|^2$$
 #
-# It is 0 for an even picture and 1 for a pure checkerboard in -1 and 1. We call it the **checkerboard energy**.
+# It is 0 for an even picture, 1 for a chessboard of -1 and 1. We call it **checkerboard energy**, stripes included.
 
 
 # %%
@@ -331,7 +334,7 @@ print(f"{len(data):,} real digits: E = {real_energy:.5f} by phases; the spectrum
 # 2. D sees only pixels. Will it teach G to drop the checkerboard, or does it stay, as part 1's grid suggests?
 # 3. Does resize-convolution end lower than real digits, higher, or level with them?
 #
-# The live view shows the 3x3 transposed convolution; the two others follow without a view.
+# You watch the 3x3 one; the others follow unseen. Samples are of G averaged over some 10 rounds (`ema_decay=0.9`).
 
 # %%
 ROUNDS, MOMENTS = 400, (0, 2, 5, 10, 15, 20, 30, 40, 60, 80, 120, 160, 240, 320, 400)
@@ -347,7 +350,7 @@ def make_trainer(name, G):
     def look(trainer):
         if trainer.round in MOMENTS:
             x_fake = trainer.sample(500).cpu()
-            snapshots[name][trainer.round] = x_fake[:4]
+            snapshots[name][trainer.round] = torch.cat([x_fake[:3], x_fake.mean(0, keepdim=True)])
             energies[name][trainer.round] = phase_variance(x_fake).item()
 
     look(trainer)
@@ -384,15 +387,15 @@ def draw_moment(moment, names=(K3, K4, RESIZE)):
 
 
 # %%
-caption = "Both transposed convolutions start high and come down. Resize-convolution comes from below."
-alt = "Chart of checkerboard energy over rounds: two falling curves, one low curve that rises to the real digits' line."
+caption = "The transposed two start far above the line and come down to it. Resize-convolution runs mostly below it."
+alt = "Chart of energies over rounds: two curves come down to the real digits' line, one runs below it but for a peak."
 show(draw_energies({K3: (FAKE, "o-"), K4: (PALETTE[3], "s-"), RESIZE: (CRITIC, "^-")}), caption, alt)
-for moment in (0, 20, ROUNDS):
-    alt = f"Four samples of each generator in round {moment}; the transposed ones are more speckled, but for the last."
-    show(draw_moment(moment), f"Round {moment}. Each sample is stretched from black to white.", alt)
+for moment in (0, 10, ROUNDS):
+    alt = f"Round {moment}: samples of each generator and the mean of 500, where the transposed two start with a grid."
+    show(draw_moment(moment), "Three samples and, lower right, the mean of 500. Each from black to white.", alt)
 
 # %% [markdown]
-# Compare with your predictions.
+# Compare with your predictions. One sample hides the pattern under noise; the mean of 500, lower right, shows it.
 #
 # - The 4x4 stamps overlap evenly and **still** start with a checkerboard. Even overlap helps where the kernel's weights are
 #   alike. Random weights are not: each phase is written by taps of its own, and their sums differ by chance. (Over 50
@@ -400,9 +403,9 @@ for moment in (0, 20, ROUNDS):
 # - The checkerboard goes. Real digits have next to none of it, so to D it is an easy sign of a fake, and within about 100
 #   rounds G has unlearned most of it. *"Transposed convolutions leave checkerboards"* is true of the start; it is no law.
 # - The transposed convolutions end near the real digits' energy. That is not 0, because strokes have edges.
-#   Resize-convolution comes from below and is still a little too smooth at the end.
-# - Resize-convolution's jump at round 20: G has overshot to black and its brightness swings back. E is a *share* of the
-#   power, and grey, near 0, has little.
+#   Resize-convolution ends at 0.4 of it (up to 0.9 with other seeds): too smooth.
+# - Resize-convolution's jump at round 20: G has overshot to black and its brightness swings back, through grey. Grey has
+#   values near 0, so little power, and E is a *share* of the power: the same pattern counts for more.
 
 # %% [markdown]
 # ## 6. Explore
@@ -410,7 +413,7 @@ for moment in (0, 20, ROUNDS):
 # Go through the rounds with the slider, then answer.
 
 # %%
-caption = "Four latents, three generators. In a live notebook a slider goes through the rounds."
+caption = "Three samples and the mean of 500. In a live notebook a slider goes through the rounds."
 browse(draw_moment, list(MOMENTS), start=40, caption=caption, alt="Samples of the three generators at one round.")
 
 # %% [markdown]
@@ -420,7 +423,7 @@ browse(draw_moment, list(MOMENTS), start=40, caption=caption, alt="Samples of th
 # <details><summary>Answers</summary>
 #
 # 1. Yes. In one dimension, with $p = 1$, even places get $w_1$ and odd ones $w_0 + w_2$. They agree for $(\frac12, 1,
-#    \frac12)$, which draws straight lines between pixels. Part 2's fourth column has it in two dimensions.
+#    \frac12)$, which draws straight lines between pixels. Part 2's figure has it in two dimensions (the far border aside).
 # 2. Four pixels: the second layer doubles the first one's period.
 #
 # </details>
@@ -431,8 +434,8 @@ browse(draw_moment, list(MOMENTS), start=40, caption=caption, alt="Samples of th
 #
 # $$K = (w_2,\; w_1 + w_2,\; w_0 + w_1,\; w_0)$$
 #
-# (Turned round, because a convolution reads where a stamp writes.) Even places get $K_1 + K_3 = w_0 + w_1 + w_2$, odd ones
-# $K_0 + K_2$: the same sum. In two dimensions 9 weights make 16. It holds exactly, borders included:
+# (Turned round: a stamp carries tap $a$ forwards, a convolution fetches it from ahead.) Even places get $K_1 + K_3 =
+# w_0 + w_1 + w_2$, odd ones $K_0 + K_2$: the same sum. In two dimensions 9 weights make 16. It is exact, also at borders:
 
 
 # %%
@@ -468,8 +471,8 @@ worst = max(energies[STARTED], key=energies[STARTED].get)  # the round of its st
 caption = "Nearly equal before training. Free to move, the sixteen weights draw a checkerboard, and unlearn it."
 alt = "Two curves over rounds: resize-convolution stays low, the freed layer climbs high above it and comes back."
 show(draw_energies({RESIZE: (CRITIC, "^-"), STARTED: (PALETTE[4], "D-")}), caption, alt)
-caption = "The round in which the freed layer's checkerboard is strongest."
-alt = "Samples: clouds from resize-convolution, striped and checkered patterns from the freed layer."
+caption = "The round in which the freed layer's pattern, stripes or checks, is strongest. Lower right: the mean of 500."
+alt = "Samples and their mean: clouds from resize-convolution, a regular pattern of period 2 from the freed layer."
 show(draw_moment(worst, (RESIZE, STARTED)), caption, alt)
 
 # %% [markdown]
@@ -575,10 +578,10 @@ for name in UPS:
 # %% [markdown]
 # ## 8. In practice
 #
-# - *"Output padding pads the output with zeros."* No: it lets the far side be longer, and stamps reach there if they can.
-# - *"Take $k = 4$, $s = 2$ and the checkerboard is gone."* No, only its even half is. You measured the other.
+# - *"Output padding pads the output with zeros."* No: the far side gets longer, and a stamp that reaches there writes there.
+# - *"Take $k = 4$, $s = 2$ and the checkerboard is gone."* No: uneven overlap is gone. Unequal weights remain, as you measured.
 # - *"Resize-convolution is always better."* No: it is smoother, and dearer as usually written. DCGAN does without it.
-# - *Sizes off by one* are the most frequent error of all: 7 to 13 in place of 14. Use the formula, then print the shape.
+# - *Sizes off by one* are the most frequent error: 7 to 13 in place of 14. Use the formula, then print the shape.
 # - *A layer of stride 2 in D* with $k = 3$ sends an uneven gradient to the fake's pixels, for the same reason (Odena et al.).
 #
 # **The library's twin.** `ganedu.upsampling` has this lesson's functions, with checks of their arguments:
