@@ -68,9 +68,10 @@ LOG2, GREY = math.log(2), "#555555"
 # %% [markdown]
 # ## 1. The problem seen
 #
-# Lesson 02 ended with D at 1/2 and a loss of $2 \log 2$, and warned you: a D that is only a line says the same of fakes
-# that are wrong. So what *does* D's loss tell? Let G stand still and let D alone play, against three kinds of fakes.
-# Three nets of different width try each. `train_D` is D's turn from lesson 02, repeated.
+# Lesson 02 ended with D at 1/2 and a loss of $2 \log 2$, and warned you: a D that is only a straight line says the same
+# of fakes that are wrong. So what *does* D's loss tell? Let G stand still and let D alone play, against three kinds of
+# fakes. Three nets of different width try each, and on one kind a straight line tries as well. `train_D` is D's turn
+# from lesson 02, repeated; `d_minimax(real_logits, fake_logits)` is that lesson's `d_loss`, kept in the library.
 
 
 # %%
@@ -110,19 +111,23 @@ curves = {
     for name, fakes in FAKES.items()
     for width in (8, 32, 128)
 }
-curves["N(0, 3²)", "a line"] = watch_loss(nn.Linear(1, 1), FAKES["N(0, 3²)"])
+curves["N(0, 3²)", "straight line"] = watch_loss(nn.Linear(1, 1), FAKES["N(0, 3²)"])
 
 # %%
-figure, axes = plt.subplots(figsize=(7.5, 3.6), layout="constrained")
-for (name, net), seen in curves.items():
-    colour = {"N(1, 1²)": CRITIC, "N(0, 3²)": FAKE, "N(4, 1²)": REAL}[name]
-    style = {"8 wide": "-", "32 wide": "--", "128 wide": ":", "a line": "-."}[net]
-    axes.plot(range(0, 400, 20), seen, style, color=GREY if net == "a line" else colour, label=f"{name}, {net}")
-axes.axhline(2 * LOG2, color=GREY, linewidth=0.8)
-axes.set(xlabel="steps of D, G stands still", ylabel="d_loss on fresh samples", ylim=(0, 1.7))
-axes.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
-caption = "Each kind of fakes has a floor of its own, and every net finds it. Only the line (grey) stays at 2 log 2."
-show(figure, caption, "Ten curves of d_loss over steps: nine fall onto three levels, one stays at 1.39.")
+figure, panels = plt.subplots(1, 3, figsize=(9, 3.2), sharey=True, layout="constrained")
+for panel, fakes in zip(panels, FAKES):
+    for (name, net), seen in curves.items():
+        if name == fakes:
+            style = {"8 wide": "-", "32 wide": "--", "128 wide": ":", "straight line": "s"}[net]
+            colour = "black" if net == "straight line" else CRITIC
+            panel.plot(range(0, 400, 20), seen, style, color=colour, markersize=4, label=f"D: {net}")
+    panel.axhline(2 * LOG2, color=GREY, linewidth=0.8)
+    panel.set(title=f"fakes {fakes}", xlabel="steps of D, G stands still", ylim=(0, 1.7))
+panels[0].set(ylabel="d_loss on fresh samples")
+panels[0].text(390, 2 * LOG2 + 0.03, "2 log 2", color=GREY, ha="right")
+panels[1].legend(frameon=False, fontsize=8, loc="lower center")
+caption = "Each kind of fakes has a floor of its own, and every net finds it. Only the straight line stays at 2 log 2."
+show(figure, caption, "Three panels of d_loss over steps. In each, three nets fall to one level; squares stay at 1.39.")
 
 # %% [markdown]
 # Whatever the net and its random start, D's loss falls to the same floor. The floor is no property of D. **It belongs to
@@ -149,11 +154,12 @@ show(figure, caption, "Ten curves of d_loss over steps: nine fall onto three lev
 # $y = a/(a+b)$, and $f'' = -a/y^2 - b/(1-y)^2$ is negative, so that is the maximum.
 #
 # **Line 6.** Write $m = (p+q)/2$ for the mean. Then $\log \frac{p}{p+q} = \log \frac{p}{2m} = \log \frac{p}{m} - \log 2$.
-# The same holds for $q$. Both densities integrate to 1, so the two $\log 2$ come out whole.
+# The same holds for $q$. Each of the two terms has a $-\log 2$, and as $p$ and $q$ integrate to 1, that makes $-2 \log 2$.
 #
 # The **Kullback-Leibler divergence** KL is 0 where both densities agree and positive elsewhere; $\mathrm{KL}(p\,\|\,q)$ is
-# infinite where $q$ is 0 and $p$ is not. The **Jensen-Shannon divergence** JSD compares both with their mean $m$, which is
-# never 0 where they are not. It is symmetric and lies between 0 (equal) and $\log 2 = 0.693$ (nowhere both).
+# infinite where $q$ is 0 and $p$ is not. The **Jensen-Shannon divergence** JSD compares both with their mean $m$. Where $p$
+# or $q$ is positive $m$ is positive too, so JSD is never infinite. It is symmetric. It is 0 where $p = q$, and at most
+# $\log 2 = 0.693$, where $p$ and $q$ share no place. The unit is the **nat**: logarithms here are natural.
 #
 # **By hand.** Only two values, heads and tails. $p = (3/4, 1/4)$, $q = (1/4, 3/4)$. Then $D^* = (3/4, 1/4)$, and
 # $V = \frac34 \log \frac34 + \frac14 \log \frac14 + \frac14 \log \frac14 + \frac34 \log \frac34 = -1.125$. With
@@ -222,7 +228,7 @@ print(f"line 4: at {len(some)} points the best of 1,000 answers is at most {off:
 figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.2), layout="constrained")
 left.plot(GRID, p, color=REAL, label="p, real")
 left.plot(GRID, q, "--", color=FAKE, label="q, fakes")
-left.plot(GRID, D_star, color=CRITIC, label="D* = p / (p + q)")
+left.plot(GRID, D_star, ":", color=CRITIC, linewidth=2, label="D* = p / (p + q)")
 left.set(xlabel="x", ylabel="density; D*(x)", xlim=(-6, 7), ylim=(0, 1.03))
 for at, style in zip((-2.0, 0.0, 3.0), ("-", "--", ":")):
     i = (GRID[:, 0] - at).abs().argmin()
@@ -260,8 +266,9 @@ print(f"50 other D's, the best logit disturbed: V is {max(value(p, q, logit) for
 # - Nothing else does: JSD is 0 *only* if $p = q$. So G, playing against the best D, has one goal, and it is the right one.
 # - Distributions that share no place have JSD $\log 2$, the maximum. Then `d_loss` is 0.
 #
-# The assumptions: D may take any value at any $x$ (line 4), and D is the best one. A line breaks the first, a D that has
-# not finished learning breaks the second. Either way $V$ is *smaller*, so D's loss gives a **lower bound** on JSD.
+# The assumptions: D may take any value at any $x$ (line 4), and D is the best one. A D whose logit is a straight line
+# breaks the first, a D that has not finished learning breaks the second. Either way $V$ is *smaller*, so D's loss gives a
+# **lower bound** on JSD.
 
 # %% [markdown]
 # ## 3. Build G and D
@@ -341,7 +348,7 @@ print(f"exact: JSD {exact:.3f}, so d_loss comes to {2 * LOG2 - 2 * exact:.3f}")
 # %% [markdown]
 # D's loss comes to $2 \log 2 - 2 \cdot 0.337 = 0.71$, give or take the noise of a batch. D's curve is an S, the
 # $\mathrm{sigmoid}(2 - 2x)$: between bells of equal width $\log p - \log q$ is a straight line. It is 1/2 at $x = 1$ alone,
-# where both are as likely. Far from 1/2, and yet this D is at its goal: it is G that is not at its own.
+# where both are as likely. Nearly everywhere D is far from 1/2, and yet it has reached its goal. G has not reached its own.
 #
 # Now the three pairs of part 1, with the care of a measurement: train on 20,000 samples of each kind, then judge on
 # **50,000 fresh ones** that D has never seen.
@@ -386,14 +393,21 @@ slide_apart(mean=3.0)
 #
 # $$\frac{\partial}{\partial t}\, \mathbb{E}_z[\log(1 - D^*(G(z)))] = \frac{\partial}{\partial t}\; 2\,\mathrm{JSD}(p \,\|\, q)$$
 #
-# because $V$ is at its maximum in D, so that to first order it does not matter that $D^*$ would follow. For the other
-# one, $-\log D^* = -\log(1 - D^*) + \log \frac{q}{p}$. The first term gives minus the gradient above. The second gives that
-# of KL. (In KL the $q$ under the logarithm moves as well, but $\mathbb{E}_{x \sim q}[\partial_t \log q] = 0$.) Together:
+# Why? $V(D^*, G)$ changes with $t$ in two ways: the fakes move, and $D^*$ follows them. The second way adds nothing: at its
+# maximum $V$ has slope 0 in D. What is left is the first way, with D held, and of $V$'s two terms only the fakes' has $t$.
+#
+# For the other loss, $D^*/(1 - D^*) = p/q$, so $-\log D^* = -\log(1 - D^*) + \log \frac{q}{p}$. The first term gives minus
+# the gradient above. The second gives that of $\mathrm{KL}(q\,\|\,p) = \mathbb{E}_z[\log q(G(z)) - \log p(G(z))]$. (In KL the
+# formula of $q$ under the logarithm changes with $t$ as well. That adds
+# $\mathbb{E}_{x \sim q}[\partial_t \log q] = \int \partial_t q \, dx = 0$: $q$ integrates to 1 at every $t$.) Together:
 #
 # $$\frac{\partial}{\partial t}\, \mathbb{E}_z[-\log D^*(G(z))] = \frac{\partial}{\partial t}\; \bigl(\mathrm{KL}(q \,\|\, p) - 2\,\mathrm{JSD}(p \,\|\, q)\bigr)$$
 #
-# Check both: left sides by autograd through G, right sides by differences on the grid. $D^*$ is made from plain
-# numbers, so it does not move when autograd moves $t$.
+# With numbers, at $t = 2$: KL is $t^2/2$, so its slope is 2. The slope of 2 JSD is 0.45. So G feels 0.45 with the saturating
+# loss and $2 - 0.45 = 1.55$ with the other.
+#
+# Check both: left sides by autograd through G, right sides by differences on the grid. $D^*$ is made from plain numbers, so
+# it does not move when autograd moves $t$. Both losses hang on one graph, and `retain_graph=True` keeps it for the second.
 
 
 # %%
@@ -425,15 +439,14 @@ for t in (0.5, 2.0, 5.0, 9.0):
 figure, both = plt.subplots(1, 2, figsize=(9, 3), sharey=True, layout="constrained")
 ends = {}
 for which, (axes, loss) in enumerate(zip(both, ("saturating", "non-saturating"))):
-    for start, style in zip((2.0, 4.0, 6.0, 9.0), ("-", "--", ":", "-.")):
+    for start in (2.0, 4.0, 6.0, 9.0):
         path = [start]
         for _ in range(150):
             path.append(path[-1] - 0.1 * gradients_in_t(path[-1])[which])
         ends[loss, start] = path[-1]
-        axes.plot(path, style, color=FAKE, label=f"from {start:g}")
+        axes.plot(path, "--", color=FAKE)
     axes.set(xlabel="step", ylabel="t, the mean of the fakes", title=loss)
-axes.legend(frameon=False)
-caption = "The best D in every step. With the saturating loss, fakes that begin far away stay there."
+caption = "Four starts each, the best D in every step. With the saturating loss, fakes that begin far away stay there."
 show(figure, caption, "Left: curves from 2 and 4 fall to 0, those from 6 and 9 stay level. Right: all four fall to 0.")
 print({f"{loss}, from {start:g}": round(end, 3) for (loss, start), end in ends.items()})
 
@@ -479,12 +492,12 @@ print(f"bells: trained D off the exact JSD by {track_gap:.4f} at most")
 
 # %%
 figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.2), layout="constrained")
-left.plot(shifts, js_box, color=CRITIC, label="two boxes, exact")
-left.plot(shifts, js_bell, "--", color=FAKE, label="two bells, exact")
-left.plot(list(tracked), list(tracked.values()), "o", color=GREY, label="two bells, trained D")
+left.plot(shifts, js_box, color="black", label="two boxes, exact")
+left.plot(shifts, js_bell, "-.", color="black", label="two bells, exact")
+left.plot(list(tracked), list(tracked.values()), "o", color=CRITIC, label="two bells, trained D")
 left.axhline(LOG2, color=GREY, linewidth=0.8)
 left.set(xlabel="t, the shift", ylabel="JSD (nat)", ylim=(0, 0.75))
-right.plot(shifts, w1_box, color=REAL, label="two boxes or bells: W₁ = t")
+right.plot(shifts, w1_box, color="black", label="two boxes or bells: W₁ = t")
 right.set(xlabel="t, the shift", ylabel="W₁ (units of x)", ylim=(0, 10.5))
 left.legend(frameon=False)
 right.legend(frameon=False)
@@ -519,9 +532,9 @@ def judge(step):
 train_D(D, x, x_fake, steps=400, watch=judge)
 judge(400)
 figure, axes = plt.subplots(figsize=(7, 3.2), layout="constrained")
-axes.plot(range(0, 401, 20), judged["re-used"], color=FAKE, label="judged on re-used samples")
-axes.plot(range(0, 401, 20), judged["fresh"], "--", color=CRITIC, label="judged on fresh samples")
-axes.axhline(0, color=REAL, linewidth=1.5, label="exact: 0")
+axes.plot(range(0, 401, 20), judged["re-used"], "-", color=CRITIC, label="judged on re-used samples")
+axes.plot(range(0, 401, 20), judged["fresh"], ":", color=CRITIC, linewidth=2, label="judged on fresh samples")
+axes.axhline(0, color="black", linewidth=1, label="exact: 0")
 axes.axhline(LOG2, color=GREY, linewidth=0.8)
 axes.set(xlabel="steps of D", ylabel="estimate of JSD (nat)")
 axes.legend(frameon=False, loc="center right")
