@@ -14,7 +14,7 @@
 # %% [markdown]
 # # 12 Evaluation
 #
-# <!-- badge --><!-- /badge -->
+# <!-- badge -->This course has no public address yet, so this notebook cannot be opened on Colab from here.<!-- /badge -->
 #
 # **When is one generator better than another, and who can be trusted to say so?**
 #
@@ -34,7 +34,15 @@
 # has four times the rounds.
 
 # %% tags=["setup"]
-# >>> setup
+# >>> setup: written by tools/notebooks.py from pyproject.toml
+import importlib.util
+import sys
+
+if "google.colab" in sys.modules and importlib.util.find_spec("ganedu") is None:
+    raise RuntimeError(
+        "ganedu has no public address yet, so Colab cannot install it: "
+        "run this notebook on your own machine with `make lab`"
+    )
 # <<< setup
 
 # %%
@@ -165,8 +173,8 @@ show(
 # $$\mathrm{FID} = \|\mu_1 - \mu_2\|^2 + \mathrm{tr}\big(C_1 + C_2 - 2\,(C_1 C_2)^{1/2}\big)$$
 #
 # The root is that of a *matrix*, not of its entries. You need its trace alone: the sum of the singular values of
-# $C_1^{1/2} C_2^{1/2}$, with symmetric roots. That stays real and finite where a general root of the product fails,
-# namely where a covariance is singular: with fewer images than features, or, as here, with a feature that is 0 for every digit.
+# $C_1^{1/2} C_2^{1/2}$, with symmetric roots. That stays real where a general root of the product may turn complex:
+# where a covariance is singular, with fewer images than features or, as here, with a feature that is 0 for every digit.
 
 
 # %%
