@@ -255,7 +255,8 @@ print("d_loss %.2f, g_loss %.2f" % play_rounds(VanillaGAN(Generator(), Discrimin
 # ## 5. Predict, then train
 #
 # From here on the library's `Trainer` plays the same rounds and adds what every long run needs: a live view, a stop
-# button, and an average of G's weights over the last few hundred rounds, from which samples are drawn.
+# button, and an average of G's weights over the last rounds, from which samples are drawn. With `ema_decay=0.998` each
+# round keeps 99.8 % of the average and adds 0.2 % of the new weights: over about the last 1 / (1 - 0.998) = 500 rounds.
 #
 # **Predict before you run the next cell.** Write your answers down.
 #
@@ -346,8 +347,9 @@ print(f"D(G(z)) is {fresh.D(fresh.G(z)).sigmoid().mean():.4f} on average. Norm o
 print(f"saturating {norms['saturating']:.4f}, non-saturating {norms['non-saturating']:.4f}")
 
 # %% [markdown]
-# The saturating gradient is smaller a thousand times and more. Does G stand still, then? **Predict** for each of four
-# cases: G takes 100 steps against this D, which is held fixed, with either loss and either optimiser.
+# The saturating gradient (the library calls that loss `g_minimax`) is more than a thousand times smaller. Does G stand
+# still, then? **Predict** for each of four cases: G takes 100 steps against this D, which is held fixed, with either
+# loss and either optimiser.
 
 
 # %%
@@ -401,11 +403,12 @@ show(
 
 # %% [markdown]
 # A linear layer with PyTorch's default weights shrinks the differences between its inputs, and three in a row leave
-# little of the latent: before training has begun, G's images are all but one. D sees one spot in the space of images
-# and chases it, as a whole, hither and thither. Batch norm blows the differences up again behind every layer: within a
+# little of the latent: before training has begun, G's images are nearly the same. D sees one spot in the space of images
+# and drives it, as a whole, from place to place. Batch norm restores the differences behind both hidden layers: within a
 # batch each unit has variance 1, before a scale and a shift that are learned. (In eval mode it uses running averages
 # in place of the batch's.) One warning, since much public code has it: `nn.BatchNorm1d(n, 0.8)` sets **eps** to
-# 0.8, not the momentum, and dividing by $\sqrt{\text{var} + 0.8}$ normalises nothing here.
+# 0.8, not the momentum, and dividing by $\sqrt{\text{var} + 0.8}$ normalises next to nothing in a new G, whose variances
+# lie far below 0.8.
 
 # %% [markdown]
 # ## 7. Measure it
@@ -437,7 +440,7 @@ show(figure, "No digit is missing. The shares are uneven: nothing in the loss as
 #
 # 1. *The classifier's confidence is no measure of readability.* A classifier has to answer, so it is about
 #    as sure of naive Bayes' clouds as of this GAN's digits, and surer still of pure noise.
-#    To it, most of section 1's blots are an "8", and so is noise: counting its verdicts would have called a generator
+#    To it, section 1's blots are nearly all an "8", and so is noise: counting its verdicts would have called a generator
 #    collapsed, or well spread, for the wrong reason. Count them only where the images look like digits.
 # 2. *FID-d does not notice copying.* A "generator" that replays its training images beats every honest one.
 

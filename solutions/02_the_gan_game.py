@@ -17,9 +17,9 @@
 # Plan 45 to 60 minutes. You need lesson 02 and no GPU.
 #
 # **How it works.** Write your code in place of the line that raises `NotImplementedError`. Then run the check below
-# the task. A check that is content prints one line with a ✓; one that fails tells you what is wrong. Your instructor
-# runs further checks with other inputs, so write code that holds in general. No task needs the answer to an earlier
-# one: if you are stuck, go on.
+# the task. A check that passes prints one line with a ✓; one that fails tells you what is wrong. Your instructor
+# runs further checks with other inputs, so write code that holds in general. No check needs the answer to an earlier
+# task, only cells that show something do: if you are stuck, go on.
 
 # %%
 # >>> setup: written by tools/notebooks.py from pyproject.toml
@@ -226,7 +226,8 @@ check_close("g_loss of 64 random latents", got, np.logaddexp(0, -logits).mean(),
 # ## Task 3. Predict
 #
 # Think first, with paper. Then write your answers into `predictions`. Losses are those of tasks 1 and 2, logarithms are
-# natural; 0.01 either way is near enough.
+# natural; 0.01 either way is near enough. The points are given for all five answers together; the marking names every
+# answer that is not right yet.
 #
 # - `at_half`: D says 1/2 on every real number and every fake. How large is D's loss?
 # - `good_police`: D says 0.9 on every real number and 0.1 on every fake. How large is D's loss?
@@ -256,7 +257,7 @@ def predictions():
 
 # %% nbgrader={"grade": true, "grade_id": "task3_check", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
 # This check looks at the form of your answers only.
-from ganedu.checks import CheckFailed, check_answer, check_close, check_finite, check_one_of
+from ganedu.checks import CheckFailed, check_finite, check_one_of
 
 answers = predictions()
 keys = ("at_half", "good_police", "caught", "when_d_improves", "verdict")
@@ -269,13 +270,28 @@ check_one_of("when_d_improves", answers["when_d_improves"], ["up", "down", "same
 check_one_of("verdict", answers["verdict"], ["a", "b", "c", "d"])
 print(
     "✓ Task 3: all visible checks pass. The form is right; whether the answers are is marked when you hand in. "
-    "On your own: `python tools/grading.py exercises/02_the_gan_game.ipynb`."
+    "On your own, from the repository's root: `.venv/bin/python tools/grading.py exercises/02_the_gan_game.ipynb` "
+    "(needs the instructor extra)."
 )
 ### BEGIN HIDDEN TESTS
-check_close(
+not_right = {}  # key: what to think about
+
+
+def judge_answer(key, want, hint="", mistakes=()):
+    """Note the key unless its answer is ``want``. The note does not tell ``want``: there is a next attempt."""
+    got = answers[key]
+
+    def is_it(value):
+        return got == value if isinstance(value, str) else abs(float(got) - value) <= 0.01
+
+    if not is_it(want):
+        not_right[key] = next((sentence for value, sentence in mistakes if is_it(value)), hint)
+
+
+judge_answer(
     "at_half",
-    answers["at_half"],
     2 * math.log(2),
+    hint="Put 1/2 for both probabilities into D's loss.",
     mistakes=[
         (
             math.log(2),
@@ -284,33 +300,26 @@ check_close(
         (-2 * math.log(2), "That is the value of the game; D minimises its negative."),
         (1.0, "1/2 and 1/2 are probabilities; the loss is made of their logarithms."),
     ],
-    atol=0.01,
 )
-check_close(
+judge_answer(
     "good_police",
-    answers["good_police"],
     -2 * math.log(0.9),
-    hint="D is right with probability 0.9 on either kind of number: -log 0.9, twice.",
+    hint="How probable does D find what is true, on a real number and on a fake?",
     mistakes=[(-math.log(0.9), "That is D's share for one kind of number. D's loss has two.")],
-    atol=0.01,
 )
-check_close(
+judge_answer(
     "caught",
-    answers["caught"],
     -math.log(0.1),
-    hint="G's loss is -log D(G(z)).",
-    mistakes=[(-math.log(0.9), "That is D's share for the fakes. G is paid by -log D(G(z)).")],
-    atol=0.01,
+    hint="How large is D(G(z)) here, and what does G pay for it?",
+    mistakes=[(-math.log(0.9), "That is D's share for the fakes. G pays for not being taken for real.")],
 )
-check_answer(
+judge_answer(
     "when_d_improves",
-    answers["when_d_improves"],
     "up",
-    hint="D(G(z)) falls, so -log D(G(z)) rises, though G is as good as before: G's loss does not measure G alone.",
+    hint="What happens to D(G(z)), and so to -log D(G(z))? G's loss does not measure G alone.",
 )
-check_answer(
+judge_answer(
     "verdict",
-    answers["verdict"],
     "c",
     mistakes=[
         ("a", "A weak D says 1/2 as well: D at 1/2 is necessary for success, not sufficient."),
@@ -318,6 +327,9 @@ check_answer(
         ("d", "A coin is the best that D can do when G is perfect."),
     ],
 )
+if not_right:
+    about = " ".join(f"{key}: {sentence}" for key, sentence in not_right.items())
+    raise CheckFailed(f"predictions: not right yet: {', '.join(not_right)}. {about}")
 ### END HIDDEN TESTS
 
 # %% [markdown]

@@ -5,27 +5,47 @@ RIGHT: name -> {cell: code}.
 """
 
 
-def a_G(block="nn.BatchNorm1d({n})", end="nn.Tanh(), nn.Unflatten(1, (1, 28, 28))", widths=(256, 512), first="z_dim"):
+def both(block):
+    """What stands behind the first and behind the second hidden layer: a pair, or one text for both."""
+    return (block, block) if isinstance(block, str) else block
+
+
+def a_G(
+    block="nn.BatchNorm1d({n})",
+    end="nn.Tanh(), nn.Unflatten(1, (1, 28, 28))",
+    widths=(256, 512),
+    first="z_dim",
+    act="nn.ReLU()",
+):
     """Code of a ``make_G`` with something changed."""
     a, b = widths
+    one, two = both(block)
     return f"""
 def make_G(z_dim):
     return nn.Sequential(
-        nn.Linear({first}, {a}), {block.format(n=a)}, nn.ReLU(),
-        nn.Linear({a}, {b}), {block.format(n=b)}, nn.ReLU(),
+        nn.Linear({first}, {a}), {one.format(n=a)}, {act},
+        nn.Linear({a}, {b}), {two.format(n=b)}, {act},
         nn.Linear({b}, 784), {end},
     )
 """
 
 
-def players(block="nn.BatchNorm1d({n})", tanh="nn.Tanh(), ", slope="nn.LeakyReLU(0.2)", end="", widths=(128, 256)):
+def players(
+    block="nn.BatchNorm1d({n})",
+    tanh="nn.Tanh(), ",
+    slope="nn.LeakyReLU(0.2)",
+    end="",
+    widths=(128, 256),
+    first="z_dim",
+):
     """Code of a ``mended_G`` and a ``mended_D`` with something changed."""
     a, b = widths
+    one, two = both(block)
     return f"""
 def mended_G(z_dim):
     return nn.Sequential(
-        nn.Linear(z_dim, {a}), {block.format(n=a)}, nn.ReLU(),
-        nn.Linear({a}, {b}), {block.format(n=b)}, nn.ReLU(),
+        nn.Linear({first}, {a}), {one.format(n=a)}, nn.ReLU(),
+        nn.Linear({a}, {b}), {two.format(n=b)}, nn.ReLU(),
         nn.Linear({b}, 784), {tanh}nn.Unflatten(1, (1, 28, 28)),
     )
 
@@ -56,7 +76,7 @@ def predictions():
 
 DISTANCE = "torch.cdist(x.flatten(1), x_real.flatten(1)).min(1).values.mean() < 2"
 COLLAPSE = "x.std(0).mean() < x_real.std(0).mean() / 4"
-QUALITY = "fid(x) > 500"
+QUALITY = "fid(x) > 200"
 RAREST = "digit_shares(x).min() < 0.01"
 
 
@@ -101,8 +121,23 @@ WRONG = {
     "no channel": wrong_1(a_G(end="nn.Tanh(), nn.Unflatten(1, (28, 28))"), "got shape (200, 28, 28)"),
     "no batch norm": wrong_1(a_G(block="nn.Identity()"), "Which layer holds samples apart?"),
     "eps for momentum in G": wrong_1(a_G(block="nn.BatchNorm1d({n}, 0.8)"), "a large one normalises nothing"),
-    "latents of 64 whatever z_dim": wrong_1(a_G(first="64"), "Its first layer has to follow z_dim."),
-    "the wide layer first": wrong_1(a_G(widths=(512, 256)), "its linear layers are 64 -> 512, 512 -> 256, 256 -> 784"),
+    "latents of 64 whatever z_dim": wrong_1(a_G(first="64"), "make_G(20): fails on an input of shape (200, 20)"),
+    "the wide layer first": wrong_1(
+        a_G(widths=(512, 256)), "its linear layers give [512, 256, 784] numbers, wants [256, 512, 784]"
+    ),
+    "no batch norm at the first hidden layer": wrong_1(
+        a_G(block=("nn.Identity()", "nn.BatchNorm1d({n})")),
+        "make_G(64): it has no batch norm at its first hidden layer",
+    ),
+    "layer norm": wrong_1(a_G(block="nn.LayerNorm({n})"), "LayerNorm normalises each sample over its units"),
+    "batch norm behind the ReLU": wrong_1(
+        a_G(block="nn.ReLU(), nn.BatchNorm1d({n})", act="nn.Identity()"), "The order is linear, batch norm, ReLU."
+    ),
+    "no ReLU": wrong_1(a_G(act="nn.Identity()"), "ReLU is missing behind the batch norm"),
+    "leaky ReLU": wrong_1(a_G(act="nn.LeakyReLU(0.2)"), "is not ReLU, which is max(0, h)"),
+    "pixels normalised": wrong_1(
+        a_G(end="nn.BatchNorm1d(784), nn.Tanh(), nn.Unflatten(1, (1, 28, 28))"), "its pixels are not normalised"
+    ),
     "a batch of one loses its dimension": wrong_1(
         """
 class Net(nn.Module):
@@ -173,24 +208,52 @@ def make_G(z_dim):
     "no way back to the logits": wrong_2(
         losses("-F.softplus(fake_logits.detach()).mean()"), "no gradient goes back to the logits"
     ),
+    "a float": wrong_2(losses("-F.softplus(fake_logits).mean().item()"), "wants a tensor of shape (): G needs its"),
+    "saturating, of the wrong probability": wrong_2(
+        losses("-F.softplus(-fake_logits).mean()"), "this loss takes that of 'fake', 1 - D"
+    ),
+    "log of 1 minus the logit": wrong_2(
+        losses("torch.log(1 - fake_logits).mean()"), "the formula has D = sigmoid(s) there"
+    ),
+    "non-saturating of a sigmoid": wrong_2(
+        losses(nonsaturating="F.softplus(-fake_logits.sigmoid()).mean()"), "A sigmoid too many"
+    ),
     # --- task 3 -----------------------------------------------------------------------------------------------
     "the ratio upside down": wrong_3("Upside down", ratio=0.002 / 0.998),
-    "slopes that are equal at 0": wrong_3("the two losses push equally hard", equal_at=0.0),
+    "slopes that are equal at 0": wrong_3("Set the two slopes of the lesson's table equal", equal_at=0.0),
     "Adam does not help": wrong_3("a tiny gradient makes a step as large as any", against_a_sure_D="a"),
     "SGD gets there as well": wrong_3("SGD's steps are as small as its gradient", against_a_sure_D="b"),
-    "the optimisers confused": wrong_3("It is Adam whose steps do not depend", against_a_sure_D="d"),
+    "the optimisers confused": wrong_3("For one of the two optimisers", against_a_sure_D="d"),
     "a rising loss means worse samples": wrong_3("both have learned since", g_loss_rises="a"),
     "noise is spread evenly": wrong_3("all noise looks alike to it", noise="b"),
     "confidence gives noise away": wrong_3("so it is sure of whatever it says", noise="c"),
-    "FID-d sees copying": wrong_3("it does not notice copying", copier="a"),
+    "FID-d sees copying": wrong_3("a set that repeats the originals", copier="a"),
     # --- task 4 -----------------------------------------------------------------------------------------------
     "the sigmoid stays": wrong_4(players(end=", nn.Sigmoid()"), "and is never negative"),
     "tanh for the sigmoid": wrong_4(players(end=", nn.Tanh()"), "A logit is any number: nothing may squash it."),
+    "logsigmoid at D's end": wrong_4(players(end=", nn.LogSigmoid()"), "is never positive: D can call nothing real"),
+    "batch norm added to D": wrong_4(
+        players(slope="nn.BatchNorm1d(256), nn.LeakyReLU(0.2)").replace(
+            "nn.Linear(256, 128), nn.BatchNorm1d(256)", "nn.Linear(256, 128), nn.BatchNorm1d(128)"
+        ),
+        "it has a normalisation, which broken_D has not",
+    ),
+    "latents of 64 in the mended G": wrong_4(players(first="64"), "mended_G(20): fails on an input of shape (400, 20)"),
+    "a batch norm of the wrong size": wrong_4(
+        players(block=("nn.BatchNorm1d({n})", "nn.BatchNorm1d(128)")),
+        "mended_G(64): fails on an input of shape (400, 64)",
+    ),
+    "sigmoid for tanh": wrong_4(players(tanh="nn.Sigmoid(), "), "Leave the Tanh at its end."),
+    "one batch norm taken out": wrong_4(
+        players(block=("nn.BatchNorm1d({n})", "nn.Identity()")), "mended_G: it has no batch norm at its second"
+    ),
     "the eps stays": wrong_4(players(block="nn.BatchNorm1d({n}, 0.8)"), "still divides by sqrt(var + 0.8)"),
     "batch norm taken out": wrong_4(players(block="nn.Identity()"), "it has no batch norm any more"),
     "tanh taken out": wrong_4(players(tanh=""), "Its Tanh was no fault"),
     "ReLU for LeakyReLU": wrong_4(players(slope="nn.ReLU()"), "They pass a gradient on where a ReLU stops it."),
-    "other widths": wrong_4(players(widths=(256, 512)), "Keep the widths as they were."),
+    "other widths": wrong_4(
+        players(widths=(256, 512)), "mended_G, widths as they were: its linear layers give [256, 512, 784]"
+    ),
     # --- task 5 -----------------------------------------------------------------------------------------------
     "one close pair is a copy": wrong_5(
         judge(copies="torch.cdist(x.flatten(1), x_real.flatten(1)).min() < 2"), "A tenth of these are copies"
@@ -207,9 +270,18 @@ def make_G(z_dim):
         judge(collapsed="x.std((1, 2, 3)).mean() < x_real.std((1, 2, 3)).mean() / 4"), "not within one image"
     ),
     "classifier before FID-d": wrong_5(judge(order="0132"), "before you knew that there is something to classify"),
-    "the wrong side of FID-d": wrong_5(judge(no_digits="fid(x) < 500"), "Its FID-d is 4, since small is good."),
+    "the wrong side of FID-d": wrong_5(judge(no_digits="fid(x) < 200"), "Its FID-d is 4. Small is good."),
     "the most frequent digit": wrong_5(judge(missing="digit_shares(x).max() > 0.5"), "Ask for the rarest digit."),
     "shares for per cent": wrong_5(judge(missing="digit_shares(x).min() < 1"), "not per cent and not counts"),
+    "the lesson's .value": wrong_5(judge(no_digits="fid(x).value > 200"), ".value belongs to the lesson's fid_digits"),
+    "squared distance": wrong_5(
+        judge(copies="torch.cdist(x.flatten(1), x_real.flatten(1)).square().min(1).values.mean() < 2"),
+        "the L2 distance has a root",
+    ),
+    "a spread of its own": wrong_5(
+        judge(collapsed="x.std(0).mean() < 0.1"), "the spread of the training images handed in as x_real"
+    ),
+    "the line far too high": wrong_5(judge(no_digits="fid(x) > 500"), "They look like task 4's dead run"),
     "the whole training set, whatever is handed in": wrong_5(
         judge(copies="torch.cdist(x.flatten(1), data.all().flatten(1)).min(1).values.mean() < 2"),
         "Search there and nowhere else.",
@@ -256,7 +328,7 @@ def verdict(samples, training):
         return "copies"
     if samples.std(dim=0).mean() < 0.25 * training.std(dim=0).mean():
         return "collapsed"
-    if fid(samples) > 500:
+    if fid(samples) > 200:
         return "no digits"
     return "digit missing" if (digit_shares(samples) < 0.01).any() else "nothing found"
 """,
