@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Exercise 12: evaluation
 #
-# <!-- badge --><!-- /badge -->
+# <!-- badge -->This course has no public address yet, so this notebook cannot be opened on Colab from here.<!-- /badge -->
 #
 # In lesson 12 you measure generators, and you fool the measures. Here you write three of them, repair a fourth that has
 # gone wrong without an error, and catch a copier.
@@ -22,7 +22,15 @@
 # one: if you are stuck, go on.
 
 # %%
-# >>> setup
+# >>> setup: written by tools/notebooks.py from pyproject.toml
+import importlib.util
+import sys
+
+if "google.colab" in sys.modules and importlib.util.find_spec("ganedu") is None:
+    raise RuntimeError(
+        "ganedu has no public address yet, so Colab cannot install it: "
+        "run this notebook on your own machine with `make lab`"
+    )
 # <<< setup
 
 # %% nbgrader={"grade": false, "grade_id": "imports", "locked": true, "schema_version": 3, "solution": false, "task": false}
