@@ -17,9 +17,9 @@
 # Plan 45 to 60 minutes. You need lesson 01 and no GPU.
 #
 # **How it works.** Write your code in place of the line that raises `NotImplementedError`. Then run the check below
-# the task. A check that is content prints one line with a ✓; one that fails tells you what is wrong. Your instructor
-# runs further checks with other inputs, so write code that holds in general. No task needs the answer to an earlier
-# one: if you are stuck, go on.
+# the task. A check that passes prints one line with a ✓; one that fails tells you what is wrong. Your instructor
+# runs further checks with other inputs, so write code that holds in general. No check needs the answer to an earlier
+# task, only cells that show something do: if you are stuck, go on.
 
 # %%
 # >>> setup: written by tools/notebooks.py from pyproject.toml
@@ -39,6 +39,7 @@ import math
 import matplotlib.pyplot as plt
 import torch
 
+from ganedu.checks import CheckFailed, check_close, check_finite, check_one_of, check_shape
 from ganedu.data import digits
 from ganedu.views.figure import FAKE, REAL, image_grid, show
 
@@ -76,48 +77,67 @@ def log_prob(c, weights, means, stds):
 
 
 # %% nbgrader={"grade": true, "grade_id": "task1_check", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
-from ganedu.checks import check_close, check_finite, check_shape
-
 two_clouds = {
     "weights": torch.tensor([0.75, 0.25], dtype=torch.float64),
-    "means": torch.tensor([[0.0, 0.0], [2.0, 1.0]], dtype=torch.float64),
-    "stds": torch.tensor([[1.0, 2.0], [0.5, 1.0]], dtype=torch.float64),
+    "means": torch.tensor([[0.0, 0.0, 0.0], [2.0, 1.0, -1.0]], dtype=torch.float64),
+    "stds": torch.tensor([[1.0, 2.0, 0.7], [0.5, 1.0, 1.5]], dtype=torch.float64),
 }
-got = log_prob(torch.tensor([[1.0, 0.0], [2.0, 1.0], [0.0, 0.0]], dtype=torch.float64), **two_clouds)
-check_shape("log_prob of three points", got, (3,), hint="One number for each point: sum over coordinates and clouds.")
-check_finite("log_prob of the point (1, 0)", got[0])
+four_points = [[1.0, 0.0, 0.5], [2.0, 1.0, -1.0], [0.0, 0.0, 0.0], [0.0, 2.0, 1.0]]
+
+
+def log_prob_of_four():
+    """Four points, two clouds, three coordinates: each size tells what it counts, in an error message too."""
+    try:
+        return log_prob(torch.tensor(four_points, dtype=torch.float64), **two_clouds)
+    except RuntimeError as error:
+        if "size of tensor" not in str(error):
+            raise
+        if "(4)" in str(error):
+            hint = "4 points meet something of another size; c[:, None] - means pairs each point with each cloud."
+        else:
+            hint = "Sum over the 3 coordinates, the last dimension, before the weights of the 2 clouds come in."
+        raise CheckFailed(f"log_prob of four points: the shapes do not fit. {hint} (PyTorch: {error})") from None
+
+
+got = log_prob_of_four()
+check_shape("log_prob of four points", got, (4,), hint="One number for each point: sum over coordinates and clouds.")
+check_finite("log_prob of the point (1, 0, 0.5)", got[0])
 check_close(
-    "log_prob of the point (1, 0)",
+    "log_prob of the point (1, 0, 0.5)",
     got[0],
-    -3.152813,
+    -4.072236,
     hint="Work both clouds out by hand for this point, cloud by cloud.",
     mistakes=[
-        (0.042732, "This is the density itself: take its logarithm, or better, never leave the logarithms."),
-        (3.152813, "The sign is turned round: this is the negative log-likelihood."),
-        (-2.598371, "The weights are missing: a cloud that is picked more often makes its points more likely."),
-        (-3.184451, "You average the logarithms of the clouds; the formula has the logarithm of the sum."),
-        (-8.349731, "You add up the logarithms of the clouds; the formula has the logarithm of the sum."),
-        (-3.318706, "Only the nearest cloud counts here: every cloud adds its share."),
-        (-1.314936, "The constant 1/2 log 2 pi is missing, once for each coordinate."),
-        (-2.233875, "The constant 1/2 log 2 pi is there once; each of the d coordinates brings its own."),
-        (-2.581435, "The term -log sigma is missing: without it a wide cloud is as dense as a narrow one."),
+        (0.017039, "This is the density itself: take its logarithm, or better, never leave the logarithms."),
+        (4.072236, "The sign is turned round: this is the negative log-likelihood."),
+        (-3.667944, "The weights are missing: a cloud that is picked more often makes its points more likely."),
+        (-2.985113, "You add the weights as they are: a factor inside a logarithm becomes a term log w_k."),
+        (-1.169311, "You multiply log N by the weight; the formula multiplies N, and that adds log w_k to log N."),
+        (-4.253576, "You average the logarithms of the clouds; the formula has the logarithm of the sum."),
+        (-10.991500, "You add up the logarithms of the clouds; the formula has the logarithm of the sum."),
+        (-4.136072, "Only the nearest cloud counts here: every cloud adds its share."),
+        (-1.315421, "The constant 1/2 log 2 pi is missing, once for each coordinate."),
+        (-2.234359, "The constant 1/2 log 2 pi is there once; each of the d coordinates brings its own."),
+        (-3.764896, "The term -log sigma is missing: without it a wide cloud is as dense as a narrow one."),
         (
-            -2.752794,
+            -3.800905,
             "You take the standard deviations for variances: sigma^2 stands in the formula, and stds holds sigma.",
         ),
-        (-3.794579, "The factor 1/2 in front of the square is missing."),
-        (-1.583856, "You average over the coordinates; a product of densities is a sum of logarithms."),
-        (-3.128134, "You mix each coordinate on its own: the cloud is picked once for the whole point."),
+        (-3.937974, "You divide the square by 2 sigma; the formula divides it by 2 sigma^2."),
+        (-4.884215, "The factor 1/2 in front of the square is missing."),
+        (-1.393001, "You average over the coordinates; a product of densities is a sum of logarithms."),
+        (-4.118277, "You mix each coordinate on its own: the cloud is picked once for the whole point."),
+        (-3.600664, "You sum over the clouds and take logsumexp over the coordinates: it is the other way round."),
     ],
 )
-far = log_prob(torch.tensor([[60.0, 60.0]], dtype=torch.float64), **two_clouds)[0]
+far = log_prob(torch.tensor([[60.0, 60.0, 60.0]], dtype=torch.float64), **two_clouds)[0]
 check_finite(
     "log_prob of a point far away", far, hint="Its density is 0 on a computer: use logsumexp, without exp and log."
 )
 check_close(
     "log_prob of a point far away",
     far,
-    -2252.818706,
+    -5926.850358,
     hint="A small number added inside the logarithm, or a clamp, hides how unlikely the point is: use logsumexp.",
     atol=1e-2,
 )
@@ -155,52 +175,57 @@ def sample(n, weights, means, stds):
 
 
 # %% nbgrader={"grade": true, "grade_id": "task2_check", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
-from ganedu import checks
+def rounded(shares):
+    return ", ".join(f"{share:.2f}" for share in shares.tolist())
 
 
 def check_samples(sample, weights, means, stds, n=4000):
     """Clouds that lie far apart, so that each point tells which one it comes from."""
     torch.manual_seed(2)
     points = sample(n, weights, means, stds)
-    checks.check_shape("sample", points, (n, means.shape[1]))
+    check_shape("sample", points, (n, means.shape[1]))
     away = ((points[:, None] - means) / stds).abs().amax(2)  # (n, K): the largest step from each centre, in widths
     nearest, k = away.min(1)
     if (nearest > 6).float().mean() > 0.02:
+        around_0 = (points[:, None] / stds).abs().amax(2).min(1).values < 4
+        if around_0.float().mean() > 0.5:
+            raise CheckFailed("sample: your points lie around 0: mu_k, the centre of the cloud, is missing.")
+        one_by_one = ((points[:, None] - means) / stds).abs().min(1).values  # (n, d): each coordinate's nearest cloud
+        if (one_by_one < 6).all(1).float().mean() > 0.98:
+            raise CheckFailed(
+                "sample: the coordinates of a point come from different clouds. Pick once for the whole point."
+            )
         middle = (weights[:, None] * means).sum(0)
         between = (points - middle).abs().amax(1) < (points[:, None] - means).abs().amax(2).min(1).values
         if between.float().mean() > 0.5:
-            raise checks.CheckFailed(
+            raise CheckFailed(
                 "sample: your points lie between the clouds. Pick one cloud for each point; do not average the clouds."
             )
-        raise checks.CheckFailed(
-            "sample: many points are more than 6 standard deviations from every cloud: mu_k + sigma_k z."
-        )
+        raise CheckFailed("sample: many points are more than 6 standard deviations from every cloud: mu_k + sigma_k z.")
     shares = torch.bincount(k, minlength=len(weights)) / n
     if shares.max() > 0.999:
-        raise checks.CheckFailed("sample: all your points come from one cloud. Each point picks a cloud of its own.")
+        raise CheckFailed("sample: all your points come from one cloud. Each point picks a cloud of its own.")
     if (shares - weights).abs().max() > 0.06:
-        raise checks.CheckFailed(
-            f"sample: the clouds' shares are {shares.tolist()}, wants about {weights.tolist()}: the weights."
+        raise CheckFailed(
+            f"sample: the clouds' shares are {rounded(shares)}, wants about {rounded(weights)}: the weights."
         )
     z = (points - means[k]) / stds[k]
     for j in range(len(weights)):
         own = z[k == j]
         if len(own.unique(dim=0)) < len(own) / 2:
-            raise checks.CheckFailed("sample: points of a cloud coincide. Draw new normal numbers for each point.")
+            raise CheckFailed("sample: points of a cloud coincide. Draw new normal numbers for each point.")
         if own.shape[1] > 1 and abs(torch.corrcoef(own.T)[0, 1]) > 0.3:
-            raise checks.CheckFailed(
+            raise CheckFailed(
                 "sample: the coordinates of a point move together. Each takes a normal number of its own."
             )
         if own.abs().max() < 2 and (own.std(0) < 0.8).all():
-            raise checks.CheckFailed(
-                "sample: no point is far from its centre: draw normal numbers (randn), not uniform ones."
-            )
+            raise CheckFailed("sample: no point is far from its centre: draw normal numbers (randn), not uniform ones.")
         if ((own.std(0) - 1).abs() > 0.15).any():
-            raise checks.CheckFailed(
+            raise CheckFailed(
                 "sample: a cloud has the wrong width: multiply z by sigma, not by its square or its root."
             )
         if (own.mean(0).abs() > 0.3).any():
-            raise checks.CheckFailed("sample: a cloud has the wrong centre: mu_k plus sigma_k z, and z has mean 0.")
+            raise CheckFailed("sample: a cloud has the wrong centre: mu_k plus sigma_k z, and z has mean 0.")
 
 
 far_apart = {
@@ -241,7 +266,8 @@ show(figure, caption, "Three clouds of points, each inside the contour lines of 
 # ## Task 3. Predict
 #
 # Think first, with paper. Then write your answers into `predictions`. Logarithms are natural; 0.005 either way is near
-# enough.
+# enough, 0.001 for `kl`. The points are given for all five answers together; the marking names every answer that is not
+# right yet.
 #
 # A camera can take three pictures: A, B and C. It took A twice, B once and C once, so $\hat p = (1/2, 1/4, 1/4)$. A model
 # $q$ gives 1/3 to each.
@@ -275,8 +301,6 @@ def predictions():
 
 # %% nbgrader={"grade": true, "grade_id": "task3_check", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
 # This check looks at the form of your answers only.
-from ganedu.checks import CheckFailed, check_answer, check_close, check_finite, check_one_of
-
 answers = predictions()
 keys = ("log_likelihood", "kl", "fitted_to", "held_out", "verdict")
 if not isinstance(answers, dict) or set(answers) != set(keys):
@@ -289,25 +313,37 @@ for key in keys[2:4]:
 check_one_of("verdict", answers["verdict"], ["a", "b", "c", "d"])
 print(
     "✓ Task 3: all visible checks pass. The form is right; whether the answers are is marked when you hand in. "
-    "On your own: `python tools/grading.py exercises/01_generative_models.ipynb`."
+    "On your own, from the repository's root: `.venv/bin/python tools/grading.py exercises/01_generative_models.ipynb` "
+    "(needs the instructor extra)."
 )
 ### BEGIN HIDDEN TESTS
-check_close(
+not_right = {}  # key: what to think about
+
+
+def judge_answer(key, want, hint="", mistakes=(), atol=0.005):
+    """Note the key unless its answer is ``want``. The note does not tell ``want``: there is a next attempt."""
+    got = answers[key]
+
+    def is_it(value):
+        return got == value if isinstance(value, str) else abs(float(got) - value) <= atol
+
+    if not is_it(want):
+        not_right[key] = next((sentence for value, sentence in mistakes if is_it(value)), hint)
+
+
+judge_answer(
     "log_likelihood",
-    answers["log_likelihood"],
-    -1.098612,
-    hint="The mean of log q(x) over the four pictures, and q(x) = 1/3 for each of them.",
+    math.log(1 / 3),
+    hint="The mean of log q(x) over the four pictures: what does q give to each of them?",
     mistakes=[
         (1.098612, "That is the negative log-likelihood."),
         (-4.394449, "That is the sum over the four pictures; the mean was asked for."),
         (-1.039721, "That is the best that any model can reach, with q = the shares."),
         (1 / 3, "That is a probability; its logarithm was asked for."),
     ],
-    atol=0.005,
 )
-check_close(
+judge_answer(
     "kl",
-    answers["kl"],
     0.058892,
     hint="Sum over the three pictures: share times log(share / q).",
     mistakes=[
@@ -318,21 +354,18 @@ check_close(
     ],
     atol=0.001,
 )
-check_answer(
+judge_answer(
     "fitted_to",
-    answers["fitted_to"],
     "up",
     hint="With 80 clouds the model can do all that it could with 20, and more: EM finds a fit at least as close.",
 )
-check_answer(
+judge_answer(
     "held_out",
-    answers["held_out"],
     "down",
     hint="80 clouds learn the 3,200 pictures by heart and leave gaps between them, into which new digits fall.",
 )
-check_answer(
+judge_answer(
     "verdict",
-    answers["verdict"],
     "b",
     mistakes=[
         ("a", "A blend of 99 % naive Bayes and 1 % mixture has a fine likelihood and poor pictures."),
@@ -340,6 +373,9 @@ check_answer(
         ("d", "Its height depends on the coordinates; only differences in the same coordinates mean something."),
     ],
 )
+if not_right:
+    about = " ".join(f"{key}: {sentence}" for key, sentence in not_right.items())
+    raise CheckFailed(f"predictions: not right yet: {', '.join(not_right)}. {about}")
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -385,9 +421,6 @@ def draw(x, y, digit, n):
 
 
 # %% nbgrader={"grade": true, "grade_id": "task4_check", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
-from ganedu.checks import CheckFailed, check_shape
-
-
 def check_draw(draw, size, per_digit, digit, n=600):
     """Training pictures whose every value tells the picture and the pixel that it comes from."""
     pixels = math.prod(size)
@@ -395,11 +428,27 @@ def check_draw(draw, size, per_digit, digit, n=600):
     y = y[torch.randperm(len(y), generator=torch.Generator().manual_seed(1))]
     marked = torch.arange(len(y))[:, None] * 1000.0 + torch.arange(pixels)
     torch.manual_seed(4)
-    drawn = draw(marked.view(-1, *size), y, digit, n)
+    try:
+        drawn = draw(marked.view(-1, *size), y, digit, n)
+    except (RuntimeError, IndexError) as error:
+        words = str(error)
+        if "784" in words or "28" in words:
+            hint = (
+                f"The pictures here have {pixels} pixels, {size}: take the sizes from x instead of writing 784 or 28."
+            )
+        elif "same number of dimensions" in words:
+            hint = "gather wants pictures and sources with the same dimensions: flatten each picture to a row first."
+        else:
+            raise
+        raise CheckFailed(f"draw: {hint} (PyTorch: {words})") from None
     check_shape("draw", drawn, (n, *size))
     values = drawn.flatten(1)
     source, place = values.div(1000, rounding_mode="floor").long(), values % 1000
     if not torch.isin(values, marked).all():
+        if (values == values[:1]).all():
+            raise CheckFailed(
+                "draw: your pictures are all the same one, a mean. A generator draws, and each time anew."
+            )
         raise CheckFailed(
             "draw: some pixel has a value that no training picture has. Draw values, do not average them."
         )
@@ -422,7 +471,7 @@ def check_draw(draw, size, per_digit, digit, n=600):
         raise CheckFailed("draw: neighbouring pixels share their source. Given the digit, pixels are independent.")
 
 
-check_draw(draw, (1, 2, 3), per_digit=4, digit=7)
+check_draw(draw, (1, 2, 3), per_digit=4, digit=5)  # the indices of these four have no whole number as mean
 print("✓ Task 4: all visible checks pass.")
 ### BEGIN HIDDEN TESTS
 check_draw(draw, (2, 3, 4), per_digit=3, digit=0)
@@ -463,14 +512,31 @@ def distance_to_nearest(pictures, x):
 
 
 # %% nbgrader={"grade": true, "grade_id": "task5_check", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
-from ganedu.checks import check_close
+def measured_distance(pictures, x):
+    """The student's number, or what its code does not do."""
+    try:
+        return distance_to_nearest(pictures, x)
+    except (RuntimeError, AttributeError) as error:
+        words = str(error)
+        if "784" in words or "28" in words:
+            hint = (
+                f"These pictures have shape {tuple(x.shape[1:])}: take the sizes from x instead of writing 784 or 28."
+            )
+        elif "return_types" in words:
+            hint = "min along a dimension gives a pair, the values and where they stand: go on with its .values."
+        elif "size of tensor" in words:
+            hint = "cdist compares rows: flatten each picture to a row of numbers first."
+        else:
+            raise
+        raise CheckFailed(f"distance_to_nearest: {hint} (PyTorch: {words})") from None
+
 
 # Pictures of two pixels: points in the plane.
 few = torch.tensor([[0.0, 0.0], [10.0, 0.0]]).view(2, 1, 1, 2)
 many = torch.tensor([[3.0, 4.0], [10.0, 1.0], [50.0, 50.0]]).view(3, 1, 1, 2)
 check_close(
     "distance_to_nearest",
-    distance_to_nearest(few, many),
+    measured_distance(few, many),
     3.0,
     hint="The nearest to (0, 0) is 5 away, the nearest to (10, 0) is 1 away.",
     mistakes=[
@@ -482,6 +548,8 @@ check_close(
         (6.0, "You add up over the pictures; wants their mean."),
         (4.0, "You add up absolute differences: a Euclidean distance is the root of the sum of squares."),
         (1.0, "You take the smallest distance of all: each picture has its own nearest, and the mean is over these."),
+        (0.5, "You average the places at which the nearest pictures stand (argmin); wants their distances (min)."),
+        (6.5, "This is a mean square, over the pixels: a Euclidean distance adds up the squares and takes the root."),
         (67.370956, "You take the farthest training picture."),
         (26.475676, "You average over all training pictures; wants the nearest one."),
         (2.121320, "You average over the pixels; a Euclidean distance adds up their squares."),

@@ -113,6 +113,51 @@ WRONG = {
         _log_prob(LOG_NORMAL + "    return torch.logsumexp(weights.log() + log_normal, 1).mean()\n"),
         "One number for each point",
     ),
+    "weights without a logarithm": (
+        "task1_check",
+        _log_prob(LOG_NORMAL + "    return torch.logsumexp(weights + log_normal, 1)\n"),
+        "You add the weights as they are",
+    ),
+    "weights times the logarithm": (
+        "task1_check",
+        _log_prob(LOG_NORMAL + "    return torch.logsumexp(weights * log_normal, 1)\n"),
+        "You multiply log N by the weight",
+    ),
+    "square over 2 sigma": (
+        "task1_check",
+        _log_prob("""
+    log_normal = -((c[:, None] - means) ** 2) / (2 * stds) - stds.log() - math.log(2 * math.pi) / 2
+    return torch.logsumexp(weights.log() + log_normal.sum(2), 1)
+"""),
+        "You divide the square by 2 sigma;",
+    ),
+    "clouds and coordinates interchanged": (
+        "task1_check",
+        _log_prob("""
+    z = (c[:, None] - means) / stds
+    log_normal = -(z**2) / 2 - stds.log() - math.log(2 * math.pi) / 2
+    return torch.logsumexp((weights.log()[:, None] + log_normal).sum(1), 1)
+"""),
+        "it is the other way round",
+    ),
+    "summed over the clouds": (
+        "task1_check",
+        _log_prob("""
+    z = (c[:, None] - means) / stds
+    log_normal = -(z**2) / 2 - stds.log() - math.log(2 * math.pi) / 2
+    return torch.logsumexp(weights.log() + log_normal.sum(1), 1)
+"""),
+        "Sum over the 3 coordinates",
+    ),
+    "points not paired with clouds": (
+        "task1_check",
+        _log_prob("""
+    z = (c - means) / stds
+    log_normal = -(z**2) / 2 - stds.log() - math.log(2 * math.pi) / 2
+    return torch.logsumexp(weights.log() + log_normal.sum(1), 0)
+"""),
+        "pairs each point with each cloud",
+    ),
     # --- task 2 -----------------------------------------------------------------------------------------------
     "clouds averaged": (
         "task2_check",
@@ -136,7 +181,7 @@ WRONG = {
     k = torch.randint(len(weights), (n,))
     return means[k] + stds[k] * torch.randn(n, means.shape[1])
 """),
-        "the clouds' shares are",
+        "the clouds' shares are 0.49, 0.51, wants about 0.80, 0.20",
     ),
     "sigma squared": (
         "task2_check",
@@ -170,6 +215,23 @@ WRONG = {
 """),
         "draw normal numbers (randn), not uniform ones",
     ),
+    "centre forgotten": (
+        "task2_check",
+        _sample("""
+    k = torch.multinomial(weights, n, replacement=True)
+    return stds[k] * torch.randn(n, means.shape[1])
+"""),
+        "your points lie around 0",
+    ),
+    "a cloud for each coordinate": (
+        "task2_check",
+        _sample("""
+    d = means.shape[1]
+    k = torch.multinomial(weights, n * d, replacement=True).view(n, d)
+    return means.gather(0, k) + stds.gather(0, k) * torch.randn(n, d)
+"""),
+        "come from different clouds",
+    ),
     # --- task 3 -----------------------------------------------------------------------------------------------
     "the entropy of the shares": (
         "task3_check",
@@ -181,6 +243,11 @@ WRONG = {
     "more clouds are always better": ("task3_check", _answers(held_out="up"), "leave gaps between them"),
     "likelihood is looks": ("task3_check", _answers(verdict="a"), "a fine likelihood and poor pictures"),
     "likelihood of memory": ("task3_check", _answers(verdict="c"), "what learning by heart spoils"),
+    "two wrong at once": (
+        "task3_check",
+        _answers(log_likelihood=-4.3944, kl=-0.1699),
+        "not right yet: log_likelihood, kl.",
+    ),
     # --- task 4: one of the two faults stays in, or another comes in --------------------------------------------
     "still copies": (
         "task4_check",
@@ -233,6 +300,29 @@ WRONG = {
 """),
         "neighbouring pixels share their source",
     ),
+    "mean picture": (
+        "task4_check",
+        _draw("    return x[y == digit].mean(0).expand(n, *x.shape[1:])\n"),
+        "all the same one, a mean",
+    ),
+    "784 pixels": (
+        "task4_check",
+        _draw("""
+    pictures = x[y == digit].flatten(1)
+    source = torch.randint(len(pictures), (n, 784))
+    return pictures.gather(0, source).view(n, 1, 28, 28)
+"""),
+        "The pictures here have 6 pixels",
+    ),
+    "not flattened before gather": (
+        "task4_check",
+        _draw("""
+    pictures = x[y == digit]
+    source = torch.randint(len(pictures), (n, x[0].numel()))
+    return pictures.gather(0, source).view(n, *x.shape[1:])
+"""),
+        "flatten each picture to a row first",
+    ),
     # --- task 5 -----------------------------------------------------------------------------------------------
     "the minimum the other way": (
         "task5_check",
@@ -261,6 +351,34 @@ WRONG = {
         "task5_check",
         _distance("    return torch.cdist(pictures.flatten(1), x.flatten(1), p=1).min(1).values.mean()\n"),
         "You add up absolute differences",
+    ),
+    "the place for the distance": (
+        "task5_check",
+        _distance("    return torch.cdist(pictures.flatten(1), x.flatten(1)).argmin(1).float().mean()\n"),
+        "You average the places",
+    ),
+    "mean square": (
+        "task5_check",
+        _distance("""
+    differences = pictures.flatten(1)[:, None] - x.flatten(1)
+    return differences.square().mean(2).min(1).values.mean()
+"""),
+        "This is a mean square",
+    ),
+    "784 numbers a picture": (
+        "task5_check",
+        _distance("    return torch.cdist(pictures.view(-1, 784), x.view(-1, 784)).min(1).values.mean()\n"),
+        "These pictures have shape (1, 1, 2)",
+    ),
+    "pictures not flattened": (
+        "task5_check",
+        _distance("    return torch.cdist(pictures, x).min(1).values.mean()\n"),
+        "cdist compares rows",
+    ),
+    "min without values": (
+        "task5_check",
+        _distance("    return torch.cdist(pictures.flatten(1), x.flatten(1)).min(1).mean()\n"),
+        "min along a dimension gives a pair",
     ),
 }
 
