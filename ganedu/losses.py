@@ -89,7 +89,7 @@ def least_squares_with(a, b, c):
 
     With b - c = 1 and b - a = 2, for instance (a, b, c) = (-1, 1, 0) as in eq. 8, and the best possible D, G's loss plus
     ½ E[(D(x) - c)²] is half the Pearson χ² divergence between p_d + p_g and 2 p_g. The codes (0, 1, 1) of eq. 9, those of
-    ``least_squares``, ask G for what D takes to be real, and belong to no χ².
+    ``least_squares``, ask G for what D takes to be real; with them the same sum is no χ² but 1/4 + χ²/8.
 
     Args:
         a, b, c: finite numbers, a and b different.
