@@ -48,7 +48,6 @@ CLICK_AND_TIME = """([text, state]) => new Promise((resolve, reject) => {
 })"""
 
 
-
 def notebook_under_test():
     named = os.environ.get("GANEDU_BROWSER_NOTEBOOK")
     path = Path(named) if named else Path(__file__).parents[1] / "lessons" / "04_vanilla_gan.ipynb"

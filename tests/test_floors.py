@@ -10,7 +10,18 @@ import ganedu
 PACKAGE = Path(ganedu.__file__).parent
 
 FLOORS = {
-    0: ("arguments", "runtime", "losses", "regularizers", "divergences", "blocks", "latent", "upsampling", "data", "metrics"),
+    0: (
+        "arguments",
+        "runtime",
+        "losses",
+        "regularizers",
+        "divergences",
+        "blocks",
+        "latent",
+        "upsampling",
+        "data",
+        "metrics",
+    ),
     1: ("gan",),
     2: ("models",),
     3: ("training", "fast", "checkpoints", "distributed", "health", "publishing"),
