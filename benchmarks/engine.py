@@ -197,13 +197,20 @@ def kinds_on(device, model, compiled):
             "ganedu, fp32, one launch": {},
             "ganedu, bf16, one launch": {"precision": torch.bfloat16},
         }
+    conv = {"channels_last": True} if "dcgan" in model else {}
+    last = ", channels last" if conv else ""
     kinds = {PLAIN: None, "ganedu, fp32": {"tune": False}}
-    if reuse:
-        kinds["ganedu, fp32, same fakes"] = {"tune": False, **reuse}
-    kinds[f"ganedu, bf16{same}"] = {"precision": torch.bfloat16, "tune": False, **reuse}
+    if reuse or conv:
+        kinds[f"ganedu, fp32{same}{last}"] = {"tune": False, **reuse, **conv}
+    kinds[f"ganedu, bf16{same}{last}"] = {"precision": torch.bfloat16, "tune": False, **reuse}
     if compiled:
-        kinds["ganedu, fp32, compiled"] = {"tune": False, "compile": True}
-        kinds["ganedu, bf16, compiled"] = {"precision": torch.bfloat16, "tune": False, "compile": True}
+        kinds[f"ganedu, fp32{same}{last}, compiled"] = {"tune": False, "compile": True, **reuse, **conv}
+        kinds[f"ganedu, bf16{same}{last}, compiled"] = {
+            "precision": torch.bfloat16,
+            "tune": False,
+            "compile": True,
+            **reuse,
+        }
     return kinds
 
 

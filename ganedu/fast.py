@@ -6,8 +6,8 @@ indices and latents, the penalties' double backward, Adam, the average) as a CUD
 launch a round. What is learned is what the plain step would have learned.
 
 The CPU has nothing to launch. There it matters how many threads share the work, and whether the processor has units for
-16-bit numbers: ``quickest_threads`` and ``quickest_precision`` measure it on a copy of the game, which trains and is thrown
-away. For long runs ``Compiled`` has the small operations between the layers melted into a few loops.
+16-bit numbers, and how images lie in memory: ``quickest_threads``, ``quickest_precision`` and ``quickest_layout`` measure it on
+a copy of the game, which trains and is thrown away. For long runs ``Compiled`` has the small operations between the layers melted into a few loops.
 """
 
 import contextlib
@@ -20,7 +20,16 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-__all__ = ["CapturedStep", "Compiled", "fast", "lower", "quickest_precision", "quickest_threads", "threads"]
+__all__ = [
+    "CapturedStep",
+    "Compiled",
+    "fast",
+    "lower",
+    "quickest_layout",
+    "quickest_precision",
+    "quickest_threads",
+    "threads",
+]
 
 WARM_UP = 3  # plain rounds before a capture: they make the optimisers' moments and let cuBLAS and cuDNN choose
 MOST_GRAPHS = 4  # kept at a time: a slider that runs through n_critic must not fill the memory
@@ -207,85 +216,161 @@ class Compiled:
     What a recorded loss computes is fixed: a number of the game that is changed later (``gp_weight = 5``) leads to a new
     recording; a number that the loss takes from elsewhere is not seen, unless it is a tensor.
 
+    With the step's ``reuse`` there are three programs: G with its backward pass, and each player's loss as a function of
+    the fakes that G put out.
+
     Args:
-        step: a ``training.Step`` that keeps the rules on top of training.py. Its ``reuse`` has no effect here, as each
-            player's loss is a program of its own.
+        step: a ``training.Step`` that keeps the rules on top of training.py.
     """
 
     def __init__(self, step):
         self.step = step
         self._programs = {}  # kind of loss -> (program, state, parameters)
+        self._generators = {}  # kind of batch -> (program, fakes)
         self._plain = False
 
     def __call__(self):
+        if not self._plain:
+            before = self.step.generator.get_state()
+            try:
+                return self._on_the_same_fakes() if self.step.shares_fakes() else self._round()
+            except _NotCompiled as error:
+                self._plain = True
+                self.step.generator.set_state(before)
+                warnings.warn(
+                    f"compile: got no program from this machine's compiler ({error}); rounds are played as they are",
+                    stacklevel=2,
+                )
+        return self.step()
+
+    def _round(self):
         step, losses = self.step, {}
-        game = step.game
-        for player in game.players:
-            optimizer = step.optimizers[player]
-            for _ in range(game.turns(player)):
-                if self._plain:
-                    return step()
-                before = step.generator.get_state()
+        for player in step.game.players:
+            for _ in range(step.game.turns(player)):
                 x, z = step.draw()
-                try:
-                    program, state, parameters = self._program(player, x, z)
-                except _NotCompiled as error:
-                    self._plain = True
-                    step.generator.set_state(before)
-                    warnings.warn(
-                        f"compile: got no program from this machine's compiler ({error}); rounds are played as they are",
-                        stacklevel=2,
-                    )
-                    return step()
+                program, state, parameters = self._program(player, x, z)
                 with torch.no_grad():
-                    loss, gradients = program(state, x, z)
-                for parameter, gradient in zip(parameters, gradients):
-                    parameter.grad = gradient
-                optimizer.step()
+                    loss, gradients = program(state, [x, z])
+                _learn(step.optimizers[player], parameters, gradients)
             losses[f"{player.lower()}_loss"] = loss
         for ema in step.emas.values():
             ema.update()
         return losses
 
-    def _program(self, player, x, z):
+    def _on_the_same_fakes(self):
+        step, (x, z) = self.step, self.step.draw()
+        generate, example = self._generator(z)
+        programs = {player: self._program(player, x, z, example) for player in ("D", "G")}
+        x_fake, losses = generate(z), {}
+        judged = x_fake.detach()
+        for player, (program, state, parameters) in programs.items():
+            with torch.no_grad():
+                losses[f"{player.lower()}_loss"], gradients = program(state, [x, z, judged])
+            if player == "G":
+                step.optimizers["G"].zero_grad()
+                x_fake.backward(gradients[0])
+                step.optimizers["G"].step()
+            else:
+                _learn(step.optimizers["D"], parameters, gradients)
+        for ema in step.emas.values():
+            ema.update()
+        return losses
+
+    def _kind(self, *tensors):
         game = self.step.game
         numbers = tuple((k, v) for k, v in sorted(vars(game).items()) if isinstance(v, (int, float)) and k != "round")
-        kind = player, x.shape, z.shape, game.variant(), numbers, tuple(m.training for m in game.modules())
+        return tuple(t.shape for t in tensors), game.variant(), numbers, tuple(m.training for m in game.modules())
+
+    def _generator(self, z):
+        """(a compiled function from z to the fakes, through which gradients reach G; an example of what it puts out)"""
+        kind = self._kind(z)
+        if kind not in self._generators:
+            game, parameters = self.step.game, list(self.step.game.G.parameters())
+
+            def generate(z):
+                with self.step.in_precision():
+                    return game.G(z)
+
+            program = torch.compile(generate, fullgraph=True, dynamic=False, options={"fallback_random": True})
+            gradients = [p.grad for p in parameters]
+            with self._leaving_no_trace(), _compiling():  # the backward pass is compiled when it first runs
+                x_fake = program(z)
+                x_fake.backward(torch.zeros_like(x_fake))
+            for parameter, gradient in zip(parameters, gradients):
+                parameter.grad = gradient
+            self._generators[kind] = program, x_fake.detach()
+        return self._generators[kind]
+
+    def _program(self, player, x, z, x_fake=None):
+        inputs = [x, z] if x_fake is None else [x, z, x_fake]
+        kind = player, *self._kind(*inputs)
         if kind not in self._programs:
-            with torch.random.fork_rng(devices=[]):  # recording plays the loss, which may draw
-                self._programs[kind] = self._compile(player, x, z)
+            with self._leaving_no_trace():
+                self._programs[kind] = self._compile(player, inputs)
         return self._programs[kind]
 
-    def _compile(self, player, x, z):
+    def _compile(self, player, inputs):
         from torch.fx.experimental.proxy_tensor import make_fx
 
-        game = self.step.game
+        step, game = self.step, self.step.game
         parameters = [p for p in getattr(game, player).parameters() if p.requires_grad]
         state = [*game.parameters(), *game.buffers()]
 
-        def loss_and_gradients(state, x, z):  # the game's own tensors are those of ``state``
-            loss = self.step.loss(player, x, z)
-            return loss.detach(), list(torch.autograd.grad(loss, parameters, materialize_grads=True))
+        def loss_and_gradients(state, inputs):  # the game's own tensors are those of ``state``
+            (x, z, *x_fake), sought, given = inputs, parameters, contextlib.nullcontext()
+            if x_fake:
+                x_fake = x_fake[0].detach().requires_grad_(player == "G")
+                given = _puts_out(game.G, x_fake)
+                sought = [x_fake] if player == "G" else parameters
+            with given:
+                loss = step.loss(player, x, z)
+            return loss.detach(), list(torch.autograd.grad(loss, sought, materialize_grads=True))
 
-        before = [t.clone() for t in game.buffers()]  # batch norm counts what it sees, and must not count this
+        with step.alone(player):
+            recorded = make_fx(loss_and_gradients)(state, inputs)
+        recorded.graph.eliminate_dead_code()
+        recorded.recompile()
+        # drawn as the plain step draws, not in inductor's own way
+        program = torch.compile(recorded, fullgraph=True, dynamic=False, options={"fallback_random": True})
+        with torch.no_grad(), _compiling():
+            program(state, inputs)
+        return program, state, parameters
+
+    @contextlib.contextmanager
+    def _leaving_no_trace(self):
+        """Recording plays a loss, which may draw and lets batch norm count what it sees; here neither stays."""
+        before = [t.clone() for t in self.step.game.buffers()]
         try:
-            with self.step.alone(player):
-                recorded = make_fx(loss_and_gradients)(state, x, z)
-            recorded.graph.eliminate_dead_code()
-            recorded.recompile()
-            # drawn as the plain step draws, not in inductor's own way
-            program = torch.compile(recorded, fullgraph=True, dynamic=False, options={"fallback_random": True})
-            try:
-                with torch.no_grad():
-                    program(state, x, z)
-            except Exception as error:
-                reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-                raise _NotCompiled(reason) from error
+            with torch.random.fork_rng(devices=[]):
+                yield
         finally:
             with torch.no_grad():
-                for buffer, kept in zip(game.buffers(), before):
+                for buffer, kept in zip(self.step.game.buffers(), before):
                     buffer.copy_(kept)
-        return program, state, parameters
+
+
+def _learn(optimizer, parameters, gradients):
+    for parameter, gradient in zip(parameters, gradients):
+        parameter.grad = gradient
+    optimizer.step()
+
+
+@contextlib.contextmanager
+def _puts_out(G, x_fake):
+    """Within this block G puts out ``x_fake``, whatever is put in."""
+    G.forward = lambda *inputs: x_fake
+    try:
+        yield
+    finally:
+        del G.forward  # the class's own is back
+
+
+@contextlib.contextmanager
+def _compiling():
+    try:
+        yield
+    except Exception as error:
+        raise _NotCompiled((str(error).strip() or type(error).__name__).splitlines()[0]) from error
 
 
 class _NotCompiled(RuntimeError):
@@ -294,6 +379,7 @@ class _NotCompiled(RuntimeError):
 
 HARMFUL = 2.0  # threads that make a round so much slower are in each other's way; less is not worth other last digits
 CLEARLY = 1.2  # a change has to be quicker by this factor: what hardly differs stays as it was
+CLEARLY_LAID_OUT = 1.05  # and this one costs nothing but other last digits
 _measured = {}  # (question, net, batch size) -> answer, once per process
 
 
@@ -320,6 +406,21 @@ def quickest_threads(rehearse, net):
     return _once(("threads", most, net), measure)
 
 
+def quickest_layout(rehearse, net):
+    """Whether a round is clearly quicker with channels last, which it may be where nets are made of convolutions.
+
+    Args:
+        rehearse: makes a step on a copy of the game, ``rehearse(channels_last=False)``.
+        net: whatever tells this net and batch size from others; measured once a process.
+    """
+
+    def measure():
+        plain, last = _seconds(rehearse()), _seconds(rehearse(channels_last=True))
+        return last * CLEARLY_LAID_OUT < plain
+
+    return _once(("layout", torch.get_num_threads(), net), measure)
+
+
 def quickest_precision(rehearse, net):
     """``torch.bfloat16`` where a round is clearly quicker so than in ``torch.float32``, which it is on few processors."""
 
@@ -343,18 +444,18 @@ def threads(n):
             torch.set_num_threads(before)
 
 
-def lower(game, precision):
+def lower(game, precision, channels_last=False):
     """Prepare the players of ``game`` for a step of that precision; to be called before optimisers are made.
 
-    Convolutions keep their channels last, which suits 16-bit units. The nets alone compute in 16 bits: what they put out, and
-    with it the loss, has 32 again, and so have weights, averages and optimisers.
+    In 16 bits convolutions keep their channels last in any case, which suits the units for it. The nets alone compute in 16
+    bits: what they put out, and with it the loss, has 32 again, and so have weights, averages and optimisers.
     """
-    if precision == torch.float32:
-        return
     for player in game.players:
         net = getattr(game, player)
-        net.to(memory_format=torch.channels_last)
-        net.register_forward_hook(_in_32_bits)
+        if channels_last or precision != torch.float32:
+            net.to(memory_format=torch.channels_last)
+        if precision != torch.float32:
+            net.register_forward_hook(_in_32_bits)
 
 
 def _in_32_bits(net, inputs, output):

@@ -1,0 +1,540 @@
+# %% [markdown]
+# # Exercise 07: why training fails
+#
+# <!-- badge -->This course has no public address yet, so this notebook cannot be opened on Colab from here.<!-- /badge -->
+#
+# In lesson 07 a game of two numbers shows why GANs circle, and precision and recall tell failures apart. Here you play that
+# game yourself, predict what it does, repair a penalty, and write a judge that names the failure of a generator.
+#
+# | task | what you do | points |
+# |---|---|---|
+# | 1 | complete a round of the Dirac-GAN | 3 |
+# | 2 | predict what the game does | 4 |
+# | 3 | debug a penalty | 4 |
+# | 4 | measure which failure it is | 4 |
+#
+# Plan 60 minutes. You need lesson 07 and no GPU; every cell takes seconds.
+#
+# **How it works.** Write your code in place of the line that raises `NotImplementedError`. Then run the check below
+# the task. A check that is content prints one line with a ✓; one that fails tells you what is wrong. Your instructor
+# runs further checks with other inputs, so write code that holds in general. No task needs the answer to an earlier
+# one: if you are stuck, go on.
+
+# %%
+# >>> setup: written by tools/notebooks.py from pyproject.toml
+import importlib.util
+import sys
+
+if "google.colab" in sys.modules and importlib.util.find_spec("ganedu") is None:
+    raise RuntimeError(
+        "ganedu has no public address yet, so Colab cannot install it: "
+        "run this notebook on your own machine with `make lab`"
+    )
+# <<< setup
+
+# %% nbgrader={"grade": false, "grade_id": "imports", "locked": true, "schema_version": 3, "solution": false, "task": false}
+import math
+
+import torch
+from matplotlib.figure import Figure
+from torch import nn
+
+from ganedu.blocks import mlp
+from ganedu.checks import CheckFailed, check_answer, check_close, check_finite, check_gradient_reaches, check_one_of
+from ganedu.data import ring
+from ganedu.losses import nonsaturating
+from ganedu.metrics import prdc_features
+from ganedu.models.vanilla import VanillaGAN
+from ganedu.training import Trainer
+from ganedu.views.figure import CRITIC, FAKE, REAL, show
+
+# %% [markdown]
+# ## Task 1. A round of the Dirac-GAN
+#
+# Real data are the number 0, G makes the number $\theta$, D gives the logit $D(x) = \psi x$. In the min-max game with R1 the
+# players minimise
+#
+# $$L_D = \log 2 + \mathrm{softplus}(\psi\theta) + \tfrac{\gamma}{2}\,\psi^2 \qquad L_G = -\,\mathrm{softplus}(\psi\theta)$$
+#
+# Write one round of **alternating** descent: D takes a step of its own learning rate `lr_d` against the gradient of $L_D$ in
+# $\psi$. Then G takes a step of `lr_g` against the gradient of $L_G$ in $\theta$, and meets the D that has just moved. All
+# arguments and both results are floats. The slope of softplus is the sigmoid, $\sigma(t) = 1/(1 + e^{-t})$; `math.exp` is
+# all that you need.
+
+
+# %% nbgrader={"grade": false, "grade_id": "task1_one_round", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def one_round(theta, psi, lr_g, lr_d, r1_gamma):
+    """One round: D's step, then G's. Returns (theta, psi), two floats.
+
+    theta, psi: where the game stands.
+    lr_g, lr_d: the learning rates of G and of D.
+    r1_gamma: γ; the loss has γ/2.
+    """
+    ### BEGIN SOLUTION
+    psi = psi - lr_d * (theta / (1 + math.exp(-psi * theta)) + r1_gamma * psi)  # γ/2 ψ² has the slope γ ψ
+    theta = theta + lr_g * psi / (1 + math.exp(-psi * theta))  # G minimises -softplus, so it goes up the slope
+    return theta, psi
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "task1_check", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
+def check_round(name, start, want, mistakes=(), **settings):
+    """Ask for one round and compare both numbers."""
+    got = one_round(*start, **settings)
+    if not isinstance(got, tuple | list) or len(got) != 2:
+        raise CheckFailed(f"one_round: got {got!r}, wants two numbers, theta and psi. Did you forget to return them?")
+    for value in got:
+        check_finite(f"one_round {name}", value)
+    for wrong, sentence in mistakes:
+        if max(abs(float(g) - w) for g, w in zip(got, wrong)) < 1e-5:
+            raise CheckFailed(f"one_round {name}: got ({got[0]:.6g}, {got[1]:.6g}). {sentence}")
+    check_close(f"psi {name}", got[1], want[1], hint="D's push is -(sigmoid(psi theta) theta + gamma psi).", atol=1e-5)
+    check_close(
+        f"theta {name}", got[0], want[0], hint="G's push is sigmoid(psi theta) psi, at the psi of now.", atol=1e-5
+    )
+
+
+check_round(
+    "from (1, 1)",
+    (1.0, 1.0),
+    (1.115054, 0.826894),
+    lr_g=0.2,
+    lr_d=0.1,
+    r1_gamma=1.0,
+    mistakes=[
+        ((1.146212, 0.826894), "G moves against the D of before its step: these are simultaneous steps."),
+        ((1.146212, 0.813023), "G has moved first here, and D met the new fake. D's turn comes first."),
+        ((1.123849, 0.876894), "The penalty is γ/2 ψ², and its slope γ ψ: you halve it twice."),
+        ((1.132814, 0.926894), "The penalty is missing from D's push."),
+        ((0.884946, 0.826894), "G runs away from what D takes for real: G minimises *minus* softplus."),
+        ((1.050325, 0.826894), "That is the non-saturating G, sigmoid(-ψθ). Here G plays the min-max game."),
+        ((1.043010, 0.653788), "The rates are mixed up: D steps with lr_d, G with lr_g."),
+        ((1.141244, 0.973106), "D runs the wrong way: it makes its loss on the fake larger."),
+        (
+            (1.160000, 0.800000),
+            "The slope of softplus is a sigmoid, not 1: these players push with full force for ever.",
+        ),
+    ],
+)
+check_round("from (-0.5, 2), D without penalty", (-0.5, 2.0), (-0.338068, 2.026894), lr_g=0.3, lr_d=0.2, r1_gamma=0.0)
+theta, psi = one_round(0.0, 0.0, lr_g=0.1, lr_d=0.1, r1_gamma=1.0)
+check_close("how far the game moves from its goal (0, 0)", abs(theta) + abs(psi), 0.0)
+print("✓ Task 1: all visible checks pass.")
+### BEGIN HIDDEN TESTS
+from ganedu.models import dirac
+
+for start in ((2.0, -1.5), (-1.0, -0.25), (0.3, 3.0)):
+    for gamma in (0.0, 0.4, 2.5):
+        want = dirac.alternating(*start, 0.15, gamma)
+        want = [float(value) for value in want]
+        check_round(f"from {start}, gamma {gamma}", start, want, lr_g=0.15, lr_d=0.15, r1_gamma=gamma)
+check_round(
+    "from (1, 0.5), G at rest", (1.0, 0.5), (1.0, 0.5 - 0.1 / (1 + math.exp(-0.5))), lr_g=0.0, lr_d=0.1, r1_gamma=0.0
+)
+### END HIDDEN TESTS
+
+# %% tags=["watch"]
+figure = Figure(figsize=(5, 4.2), layout="constrained")
+axes = figure.subplots()
+for gamma, colour in ((0.0, FAKE), (0.3, CRITIC), (1.0, REAL)):
+    point, path = (1.0, 0.0), [(1.0, 0.0)]
+    for _ in range(150):
+        point = one_round(*point, lr_g=0.1, lr_d=0.1, r1_gamma=gamma)
+        path.append(point)
+    axes.plot(*zip(*path), color=colour, label=f"γ = {gamma:g}")
+axes.set(xlabel="θ, the fake", ylabel="ψ, D's slope", aspect="equal")
+axes.legend(frameon=False)
+show(
+    figure,
+    "Your game, 150 rounds of 0.1 from (1, 0).",
+    "Three paths: a circle, a spiral inward, a short way to the origin.",
+)
+
+# %% [markdown]
+# ## Task 2. Predict
+#
+# Think first, with paper. Then write your answers into `predictions`. Where a number is asked for, 0.001 either way is near
+# enough. "Stretch" is the factor by which one round multiplies the distance from the goal, near the goal.
+#
+# - `simultaneous`: the stretch of simultaneous descent with $h = 0.4$ and without penalty.
+# - `alternating`: the size of the eigenvalues of alternating descent with $h = 0.4$ and without penalty.
+# - `push`: in the min-max game at $\theta = 2$, $\psi = -3$ and without penalty: how long is the push on G, $|\dot\theta|$?
+# - `smaller_step`: you divide the step of *simultaneous* descent by 10 and play 10 times as many rounds. What happens to the
+#   factor by which the distance grows over the whole run?
+#   - `"a"`: it stays the same: the same way in smaller pieces.
+#   - `"b"`: it is nearer to 1, but still above 1.
+#   - `"c"`: it falls below 1: small steps converge.
+# - `stuck`: a min-max game stands still. `d_loss` is near 0, D gives nearly every fake less than 0.001, and half of the modes
+#   are missing. What is worth trying first?
+#   - `"a"`: more D steps a round.
+#   - `"b"`: a smaller learning rate for both players.
+#   - `"c"`: R1, or the non-saturating loss.
+#   - `"d"`: sampling from the averaged generator.
+# - `opposite`: all latents give nearly one image, and every hundred rounds another one. D's rate is a tenth of G's. What is
+#   worth trying first?
+#   - `"a"`: fewer D steps a round.
+#   - `"b"`: a faster D.
+#   - `"c"`: sampling from the averaged generator.
+
+
+# %% nbgrader={"grade": false, "grade_id": "task2_predictions", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def predictions():
+    """Your answers: a dict with the keys simultaneous, alternating, push, smaller_step, stuck and opposite."""
+    ### BEGIN SOLUTION
+    return {
+        "simultaneous": math.sqrt(1 + 0.4**2 / 4),
+        "alternating": 1.0,
+        "push": 3 / (1 + math.exp(6)),  # sigmoid(-6) times |psi|
+        "smaller_step": "b",  # ten rounds of h/10 stretch by (1 + h²/400)^5, one of h by (1 + h²/4)^(1/2)
+        "stuck": "c",
+        "opposite": "b",
+    }
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "task2_check", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
+# This check looks at the form of your answers only.
+answers = predictions()
+keys = ("simultaneous", "alternating", "push", "smaller_step", "stuck", "opposite")
+if not isinstance(answers, dict) or set(answers) != set(keys):
+    raise CheckFailed(f"predictions: got {answers!r}, wants a dict with the keys {', '.join(keys)}.")
+answers = {key: answer.strip().lower() if isinstance(answer, str) else answer for key, answer in answers.items()}
+for key in keys[:3]:
+    check_finite(key, answers[key])
+check_one_of("smaller_step", answers["smaller_step"], ["a", "b", "c"])
+check_one_of("stuck", answers["stuck"], ["a", "b", "c", "d"])
+check_one_of("opposite", answers["opposite"], ["a", "b", "c"])
+print(
+    "✓ Task 2: all visible checks pass. The form is right; whether the answers are is marked when you hand in. "
+    "On your own: `python tools/grading.py exercises/07_why_training_fails.ipynb`."
+)
+### BEGIN HIDDEN TESTS
+check_close(
+    "simultaneous",
+    answers["simultaneous"],
+    math.sqrt(1.04),
+    hint="The eigenvalues are 1 ± ih/2: their size is a length in the complex plane.",
+    mistakes=[
+        (1.2, "You add h/2 to 1, but the step is at a right angle: 1 + ih/2 is a complex number."),
+        (1.04, "That is the square of the size."),
+        (math.sqrt(1.16), "The push on each player has the factor sigmoid(0) = 1/2, so it is h/2, not h."),
+        (1.0, "Only infinitely small steps stay on the circle."),
+    ],
+    atol=1e-3,
+)
+check_close(
+    "alternating",
+    answers["alternating"],
+    1.0,
+    hint="The product of the two players' steps has determinant 1 and complex eigenvalues: both have size 1.",
+    mistakes=[(math.sqrt(1.04), "That is simultaneous descent. Here G meets the D that has moved.")],
+    atol=1e-3,
+)
+check_close(
+    "push",
+    answers["push"],
+    3 / (1 + math.exp(6)),
+    hint="It is sigmoid(ψθ) |ψ| with ψθ = -6.",
+    mistakes=[
+        (3 / (1 + math.exp(-6)), "That is the non-saturating push, with sigmoid(+6)."),
+        (1 / (1 + math.exp(6)), "The sigmoid has to be multiplied by the slope ψ of D."),
+        (2 / (1 + math.exp(6)), "That is the push on D, sigmoid(ψθ) θ."),
+    ],
+    atol=1e-3,
+)
+check_answer(
+    "smaller_step",
+    answers["smaller_step"],
+    "b",
+    mistakes=[
+        ("a", "The stretch of a round has h², so ten rounds of h/10 stretch a tenth as much as one of h."),
+        ("c", "The size √(1 + h²/4) is above 1 for every step: small steps fly apart more slowly, that is all."),
+    ],
+)
+check_answer(
+    "stuck",
+    answers["stuck"],
+    "c",
+    mistakes=[
+        ("a", "D is too far ahead already: G hears nothing from a D that is sure of every fake."),
+        ("b", "The game stands still for want of a push. Smaller steps push even less."),
+        ("d", "The average of a G that does not move is that same G."),
+    ],
+)
+check_answer(
+    "opposite",
+    answers["opposite"],
+    "b",
+    mistakes=[
+        ("a", "D comes too late as it is: with fewer steps G runs even further ahead."),
+        ("c", "This G wanders: an average over its places lies where it never was, and where no data are."),
+    ],
+)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# ## Task 3. Debug a penalty
+#
+# R1 is $\frac{\gamma}{2}\,\mathbb{E}\,\lVert\nabla_x D(x)\rVert^2$ over the **real** batch. Each sample has a gradient of its own, over all of
+# its dimensions, and its own squared norm; the average over the batch comes last. D learns from this term, so the penalty
+# must hand a gradient to D's weights.
+#
+# Somebody wrote it like this. It runs, it returns a number, and the run circles as if it were not there.
+
+
+# %% nbgrader={"grade": false, "grade_id": "broken_penalty", "locked": true, "schema_version": 3, "solution": false, "task": false}
+def broken_penalty(D, x, x_fake, r1_gamma):
+    """R1 with four faults."""
+    at = x_fake.detach().requires_grad_()
+    (gradient,) = torch.autograd.grad(D(at).mean(), at)
+    return r1_gamma * gradient.norm()
+
+
+torch.manual_seed(0)
+D = mlp([2, 32, 1])
+x, x_fake = torch.randn(64, 2), torch.randn(64, 2) + 3
+value = broken_penalty(D, x, x_fake, r1_gamma=1.0)
+print(f"broken: {value:.4f}; does it reach D's weights? {value.requires_grad}")
+
+# %% [markdown]
+# Find out what each line does: at which points, of which number the gradient is taken, whether it may be differentiated once
+# more, and what is done with the 64 gradients. Then write `r1_penalty`. It takes batches of any shape `(N, ...)`, for
+# instance images `(N, 1, 28, 28)`. Use autograd; `create_graph=True` keeps the graph of a gradient. D judges each sample on
+# its own.
+
+
+# %% nbgrader={"grade": false, "grade_id": "task3_r1_penalty", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def r1_penalty(D, x, r1_gamma):
+    """γ/2 E ‖∇D(x)‖², a tensor of shape () from which D can learn.
+
+    D: maps (N, ...) to (N, 1) logits.
+    x: (N, ...), a real batch.
+    """
+    ### BEGIN SOLUTION
+    at = x.detach().requires_grad_()
+    # the sum over the batch: the gradient at each sample is then that of its own logit, not divided by N
+    (gradient,) = torch.autograd.grad(D(at).sum(), at, create_graph=True)
+    return r1_gamma / 2 * gradient.flatten(1).square().sum(1).mean()
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "task3_check", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
+class Bowl(nn.Module):
+    """D(x) = w |x|²: its gradient at x is 2 w x."""
+
+    def __init__(self, w=0.5):
+        super().__init__()
+        self.w = nn.Parameter(torch.tensor(w))
+
+    def forward(self, x):
+        return self.w * x.flatten(1).square().sum(1, keepdim=True)
+
+
+x = torch.tensor([[3.0, 4.0], [1.0, 0.0], [0.0, 2.0], [0.0, 0.0]])  # gradients of D as long as 5, 1, 2, 0
+D = Bowl()
+got = r1_penalty(D, x, r1_gamma=4.0)
+check_finite("r1_penalty", got)
+check_close(
+    "r1_penalty",
+    got,
+    15.0,
+    hint="D(x) = |x|²/2 has the gradient x. The squared norms are 25, 1, 4 and 0; their mean is 7.5, and γ/2 is 2.",
+    mistakes=[
+        (0.9375, "Each gradient is 4 times too small: you differentiate the *mean* of the logits. Take their sum."),
+        (30.0, "The weight is γ/2, not γ."),
+        (4.0, "You average the norms. R1 has their squares."),
+        (60.0, "You add up over the batch, or take one norm over the whole of it. R1 is an average over samples."),
+        (2 * math.sqrt(30), "That is one norm over the whole batch: each sample has a norm of its own."),
+        (7.5, "You average over the dimensions of a sample as well. Its squared norm is a sum."),
+        (5.0, "That is (norm - 1)², the penalty of another paper, where R1 pulls the slope at real data to 0."),
+    ],
+)
+check_gradient_reaches(
+    "from r1_penalty to D's weights",
+    got,
+    D,
+    hint="Without create_graph=True the gradient is a mere number, and D cannot learn from it.",
+)
+images = torch.full((2, 1, 3, 3), 2.0)  # each gradient as long as 6
+check_close(
+    "r1_penalty of a batch of images",
+    r1_penalty(D, images, r1_gamma=1.0),
+    18.0,
+    hint="The squared norm of a sample runs over all of its dimensions, here 1 x 3 x 3.",
+)
+print("✓ Task 3: all visible checks pass.")
+### BEGIN HIDDEN TESTS
+generator = torch.Generator().manual_seed(3)
+x = torch.randn(7, 3, 4, generator=generator)
+D = Bowl(-0.8)
+want = 0.7 / 2 * (1.6 * x).square().sum((1, 2)).mean()
+got = r1_penalty(D, x, 0.7)
+check_close(
+    "r1_penalty of a random batch", got, float(want), hint="It fits the example but not other batches.", atol=1e-3
+)
+(of_w,) = torch.autograd.grad(got, D.w)
+check_close(
+    "slope of r1_penalty in D's weight", of_w, float(2 * want / -0.8), hint="The graph is cut on the way.", atol=1e-2
+)
+if x.requires_grad or x.grad is not None:
+    raise CheckFailed("r1_penalty: it leaves a mark on the real batch. Work on a copy: x.detach().requires_grad_().")
+tracked = x.clone().requires_grad_()
+if torch.autograd.grad(r1_penalty(D, tracked, 0.7), tracked, allow_unused=True)[0] is not None:
+    raise CheckFailed("r1_penalty: its gradient runs on into the batch. Detach x: this term is D's business alone.")
+### END HIDDEN TESTS
+
+# %% [markdown]
+# ## Task 4. Which failure is it?
+#
+# Write a judge. It gets real points with their classes, and as many fakes, and says what is wrong. The tool is
+# `prdc_features(real, fake)`: it has the attributes `.precision`, `.recall` and more. Recall is the share of the *real*
+# samples that lie near a fake, so the recall of class $c$ is that of the real samples of class $c$ alone, against all the
+# fakes.
+#
+# A class is **lost** if its recall is below 0.1. The verdict is the first line that fits:
+#
+# | verdict | condition |
+# |---|---|
+# | `"healthy"` | no class is lost |
+# | `"dropping"` | some classes are lost, but not all |
+# | `"collapse"` | all are lost, and the fakes' spread is below a quarter of the real one's |
+# | `"off"` | all are lost, and the spread is not small: the fakes lie elsewhere |
+#
+# *Spread* is the standard deviation over the batch, averaged over the dimensions: `x.std(0).mean()`.
+
+
+# %% nbgrader={"grade": false, "grade_id": "task4_diagnose", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def diagnose(real, classes, fake):
+    """Returns (verdict, lost): one of the four words, and the set of lost classes, whole numbers.
+
+    real: (N, d), real points; classes: (N,), the class of each, whole numbers from 0.
+    fake: (N, d), what G made.
+    """
+    ### BEGIN SOLUTION
+    present = sorted(set(classes.tolist()))
+    lost = {c for c in present if prdc_features(real[classes == c], fake).recall < 0.1}
+    if not lost:
+        return "healthy", lost
+    if len(lost) < len(present):
+        return "dropping", lost
+    return ("collapse" if fake.std(0).mean() < real.std(0).mean() / 4 else "off"), lost
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "task4_check", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
+eight = ring(8)
+
+
+def draw(n, seed, keep=range(8)):
+    """n points of the ring and the modes they come from, only those in ``keep``."""
+    points, modes = eight.sample_labelled(40 * n, torch.Generator().manual_seed(seed))
+    kept = torch.isin(modes, torch.tensor(list(keep)))
+    return points[kept][:n], modes[kept][:n]
+
+
+def check_diagnosis(name, fake, want, lost, real=None, classes=None, mistakes=()):
+    """Ask the judge about one set of fakes."""
+    if real is None:
+        real, classes = draw(800, seed=0)
+    got = diagnose(real, classes, fake)
+    if not isinstance(got, tuple | list) or len(got) != 2:
+        raise CheckFailed(f"diagnose: got {got!r}, wants two things, the verdict and the set of lost classes.")
+    check_one_of(f"the verdict on {name}", got[0], ["healthy", "dropping", "collapse", "off"])
+    check_answer(f"the verdict on {name}", got[0], want, mistakes=mistakes)
+    if {int(c) for c in got[1]} != lost:
+        raise CheckFailed(f"the classes lost by {name}: got {sorted(int(c) for c in got[1])}, wants {sorted(lost)}.")
+
+
+heap = eight.means[2] + 0.003 * torch.randn(800, 2, generator=torch.Generator().manual_seed(1))
+check_diagnosis(
+    "other real points",
+    draw(800, seed=1)[0],
+    "healthy",
+    set(),
+    mistakes=[("dropping", "Real points lose no class. Is recall computed class by class, against all the fakes?")],
+)
+check_diagnosis(
+    "a generator without modes 5, 6 and 7",
+    draw(800, seed=2, keep=range(5))[0],
+    "dropping",
+    {5, 6, 7},
+    mistakes=[
+        ("healthy", "Every fake is good, so precision is high. What is missing shows in the recall of the lost modes."),
+        ("collapse", "Five modes are there: only a part is lost."),
+    ],
+)
+check_diagnosis(
+    "a generator of one tiny heap",
+    heap,
+    "collapse",
+    set(range(8)),
+    mistakes=[
+        (
+            "dropping",
+            "The heap lies on mode 2, and yet it reaches next to none of its points: count real points reached.",
+        ),
+        ("healthy", "Every fake of this heap is good. Precision does not see collapse."),
+        ("off", "The heap is small. Compare the standard deviations, each over its batch."),
+    ],
+)
+far = 3 * torch.rand(800, 2, generator=torch.Generator().manual_seed(2)) + 4
+check_diagnosis("fakes spread out far away", far, "off", set(range(8)))
+print("✓ Task 4: all visible checks pass.")
+### BEGIN HIDDEN TESTS
+check_diagnosis(
+    "a generator of modes 1 and 6",
+    draw(800, seed=3, keep=(1, 6))[0],
+    "dropping",
+    {0, 2, 3, 4, 5, 7},
+)
+mixed = torch.cat([draw(790, seed=4, keep=range(7))[0], draw(800, seed=5, keep=(7,))[0][:10]])
+check_diagnosis(
+    "a generator that makes mode 7 once in 80",
+    mixed,
+    "healthy",
+    set(),
+    mistakes=[("dropping", "Ten fakes all over mode 7 reach its points: recall asks whether, not how often.")],
+)
+real, classes = draw(800, seed=6, keep=(0, 3, 4))
+check_diagnosis(
+    "data of three classes, fakes of one", draw(800, seed=7, keep=(3,))[0], "dropping", {0, 4}, real, classes
+)
+check_diagnosis(
+    "data a hundred times as small, fakes far off",
+    far / 100,
+    "off",
+    set(range(8)),
+    real=draw(800, seed=8)[0] / 100,
+    classes=draw(800, seed=8)[1],
+    mistakes=[("collapse", "A quarter of the *real* spread: a fixed number does not fit data of another size.")],
+)
+### END HIDDEN TESTS
+
+# %% tags=["watch"]
+torch.manual_seed(0)
+game = VanillaGAN(mlp([8, 32, 32, 2]), mlp([2, 32, 32, 1]), z_dim=8, loss=nonsaturating)
+trainer = Trainer(game, eight, batch_size=256, lr={"D": 2e-4, "G": 2e-3}, ema_decay=0.9, seed=0, device="cpu")
+real, classes = draw(800, seed=0)
+figure = Figure(figsize=(10, 2.9), layout="constrained")
+for axes, rate in zip(figure.subplots(1, 4), (2e-4, 2e-4, 2e-3, 2e-3)):
+    trainer.set_lr("D", rate)
+    trainer.run(300 if rate == 2e-4 else 500)
+    with torch.no_grad():
+        fake = game.G(torch.randn(800, 8))
+    verdict, lost = diagnose(real, classes, fake)
+    axes.scatter(*fake.T, s=2, color=FAKE)
+    axes.plot(*eight.means.T, "+", color=REAL, markersize=9, markeredgewidth=2)
+    axes.set(xlim=(-3.4, 3.4), ylim=(-3.4, 3.4), aspect="equal", xlabel="x₁", ylabel="x₂")
+    axes.set_title(f"round {trainer.round:,}, D's rate {rate:g}\n{verdict}, lost {len(lost)}", fontsize=10)
+show(figure, "A real game, judged by you: a slow D, then a D as fast as G.", "Four scatter plots of fakes over a ring.")
+
+# %% [markdown]
+# For 600 rounds D learns at a tenth of G's rate, then at the same. What does your judge say, and do you agree with it?
+# Where it says "off" you see a heap that is not so small: a verdict has thresholds, and pictures lie on both sides of them.
+#
+# ## What you take away
+#
+# - The game's own field circles. Simultaneous steps fly apart, alternating ones circle, R1 draws inward.
+# - R1: at real data, a gradient for each sample, squared norms, then the average, and a graph that D can learn from.
+# - A G that stands still and a G that runs away want opposite cures. Find out first which one you have.
+# - Precision speaks of what is there, recall of what is missing, recall by class of what exactly.
