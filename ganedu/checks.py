@@ -82,6 +82,45 @@ def check_answer(name, got, want, *, hint="", mistakes=()):
     raise CheckFailed(f"{name}: {got!r} is not right. {hint}".rstrip())
 
 
+class Predictions:
+    """Marks the answers of a predict task: all of them, so that one wrong answer does not hide the next.
+
+    The sentence that ``report`` raises names every wrong key, and what to think about, but no right answer: there is a next
+    attempt.
+
+    Args:
+        answers: a dict of numbers and of choices such as "up" or "b".
+    """
+
+    def __init__(self, answers):
+        self.answers, self.not_right = answers, {}
+
+    def judge(self, key, want, *, hint="", mistakes=(), atol=0.005):
+        """Note ``key`` unless its answer is ``want``: equal to it, or, where that is a number, within ``atol``.
+
+        Args:
+            hint: a sentence noted where none of ``mistakes`` fits.
+            mistakes: pairs (wrong answer, what it overlooks).
+            atol: where a number is smaller than 1, that much of it: a tolerance of 1 must not take 0 for 1/499.
+        """
+        got = self.answers[key]
+
+        def is_it(value):
+            if isinstance(value, str):
+                return got == value
+            scale = min(1.0, abs(value)) or 1.0
+            return abs(_number(key, got) - value) <= atol * scale
+
+        if not is_it(want):
+            self.not_right[key] = next((sentence for value, sentence in mistakes if is_it(value)), hint)
+
+    def report(self):
+        """Raise CheckFailed if an answer was not right."""
+        if self.not_right:
+            about = " ".join(f"{key}: {sentence}" for key, sentence in self.not_right.items())
+            raise CheckFailed(f"predictions: not right yet: {', '.join(self.not_right)}. {about}")
+
+
 def gradients(module):
     """The present gradient of each parameter of ``module``, copied, in order; zeros where there is none."""
     return [torch.zeros_like(p) if p.grad is None else p.grad.clone() for p in module.parameters()]

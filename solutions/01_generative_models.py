@@ -317,21 +317,10 @@ print(
     "(needs the instructor extra)."
 )
 ### BEGIN HIDDEN TESTS
-not_right = {}  # key: what to think about
+from ganedu.checks import Predictions
 
-
-def judge_answer(key, want, hint="", mistakes=(), atol=0.005):
-    """Note the key unless its answer is ``want``. The note does not tell ``want``: there is a next attempt."""
-    got = answers[key]
-
-    def is_it(value):
-        return got == value if isinstance(value, str) else abs(float(got) - value) <= atol
-
-    if not is_it(want):
-        not_right[key] = next((sentence for value, sentence in mistakes if is_it(value)), hint)
-
-
-judge_answer(
+marks = Predictions(answers)
+marks.judge(
     "log_likelihood",
     math.log(1 / 3),
     hint="The mean of log q(x) over the four pictures: what does q give to each of them?",
@@ -342,7 +331,7 @@ judge_answer(
         (1 / 3, "That is a probability; its logarithm was asked for."),
     ],
 )
-judge_answer(
+marks.judge(
     "kl",
     0.058892,
     hint="Sum over the three pictures: share times log(share / q).",
@@ -354,17 +343,17 @@ judge_answer(
     ],
     atol=0.001,
 )
-judge_answer(
+marks.judge(
     "fitted_to",
     "up",
     hint="With 80 clouds the model can do all that it could with 20, and more: EM finds a fit at least as close.",
 )
-judge_answer(
+marks.judge(
     "held_out",
     "down",
     hint="80 clouds learn the 3,200 pictures by heart and leave gaps between them, into which new digits fall.",
 )
-judge_answer(
+marks.judge(
     "verdict",
     "b",
     mistakes=[
@@ -373,9 +362,7 @@ judge_answer(
         ("d", "Its height depends on the coordinates; only differences in the same coordinates mean something."),
     ],
 )
-if not_right:
-    about = " ".join(f"{key}: {sentence}" for key, sentence in not_right.items())
-    raise CheckFailed(f"predictions: not right yet: {', '.join(not_right)}. {about}")
+marks.report()
 ### END HIDDEN TESTS
 
 # %% [markdown]

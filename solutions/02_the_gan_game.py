@@ -274,21 +274,10 @@ print(
     "(needs the instructor extra)."
 )
 ### BEGIN HIDDEN TESTS
-not_right = {}  # key: what to think about
+from ganedu.checks import Predictions
 
-
-def judge_answer(key, want, hint="", mistakes=()):
-    """Note the key unless its answer is ``want``. The note does not tell ``want``: there is a next attempt."""
-    got = answers[key]
-
-    def is_it(value):
-        return got == value if isinstance(value, str) else abs(float(got) - value) <= 0.01
-
-    if not is_it(want):
-        not_right[key] = next((sentence for value, sentence in mistakes if is_it(value)), hint)
-
-
-judge_answer(
+marks = Predictions(answers)
+marks.judge(
     "at_half",
     2 * math.log(2),
     hint="Put 1/2 for both probabilities into D's loss.",
@@ -301,24 +290,24 @@ judge_answer(
         (1.0, "1/2 and 1/2 are probabilities; the loss is made of their logarithms."),
     ],
 )
-judge_answer(
+marks.judge(
     "good_police",
     -2 * math.log(0.9),
     hint="How probable does D find what is true, on a real number and on a fake?",
     mistakes=[(-math.log(0.9), "That is D's share for one kind of number. D's loss has two.")],
 )
-judge_answer(
+marks.judge(
     "caught",
     -math.log(0.1),
     hint="How large is D(G(z)) here, and what does G pay for it?",
     mistakes=[(-math.log(0.9), "That is D's share for the fakes. G pays for not being taken for real.")],
 )
-judge_answer(
+marks.judge(
     "when_d_improves",
     "up",
     hint="What happens to D(G(z)), and so to -log D(G(z))? G's loss does not measure G alone.",
 )
-judge_answer(
+marks.judge(
     "verdict",
     "c",
     mistakes=[
@@ -327,9 +316,7 @@ judge_answer(
         ("d", "A coin is the best that D can do when G is perfect."),
     ],
 )
-if not_right:
-    about = " ".join(f"{key}: {sentence}" for key, sentence in not_right.items())
-    raise CheckFailed(f"predictions: not right yet: {', '.join(not_right)}. {about}")
+marks.report()
 ### END HIDDEN TESTS
 
 # %% [markdown]

@@ -348,29 +348,18 @@ print(
     "(needs the instructor extra)."
 )
 ### BEGIN HIDDEN TESTS
-not_right = {}  # key: what to think about
+from ganedu.checks import Predictions
 
-
-def judge_answer(key, want, hint="", mistakes=(), atol=None):
-    """Note the key unless its answer is ``want``. The note does not tell ``want``: there is a next attempt."""
-    got = answers[key]
-
-    def is_it(value):  # a tolerance of 1 would take 0 and 1 for 1/499
-        return got == value if atol is None else abs(float(got) - value) <= atol * min(1.0, abs(value))
-
-    if not is_it(want):
-        not_right[key] = next((sentence for value, sentence in mistakes if is_it(value)), hint)
-
-
-judge_answer(
+marks = Predictions(answers)
+marks.judge(
     "ratio",
     499.0,
     hint="Look at the table in part 2 of the lesson and put D = 0.002 in.",
     mistakes=[(1 / 499, "Upside down: against a sure D the non-saturating slope is the larger one.")],
     atol=1.01,
 )
-judge_answer("equal_at", 0.5, hint="Set the two slopes of the lesson's table equal and solve for D.", atol=0.001)
-judge_answer(
+marks.judge("equal_at", 0.5, hint="Set the two slopes of the lesson's table equal and solve for D.", atol=0.001)
+marks.judge(
     "against_a_sure_D",
     "c",
     mistakes=[
@@ -379,12 +368,12 @@ judge_answer(
         ("d", "For one of the two optimisers the size of the gradient does not matter. Which one?"),
     ],
 )
-judge_answer(
+marks.judge(
     "g_loss_rises",
     "c",
     hint="A loss says how a player does against the other as it is now, and both have learned since.",
 )
-judge_answer(
+marks.judge(
     "noise",
     "a",
     mistakes=[
@@ -392,14 +381,12 @@ judge_answer(
         ("c", "It was never shown anything but digits, so it is sure of whatever it says."),
     ],
 )
-judge_answer(
+marks.judge(
     "copier",
     "c",
     hint="FID-d compares means and covariances of features. What are those of a set that repeats the originals?",
 )
-if not_right:
-    about = " ".join(f"{key}: {sentence}" for key, sentence in not_right.items())
-    raise CheckFailed(f"predictions: not right yet: {', '.join(not_right)}. {about}")
+marks.report()
 ### END HIDDEN TESTS
 
 # %% [markdown]

@@ -203,7 +203,7 @@ def predictions():
 
 # %% nbgrader={"grade": true, "grade_id": "task2_check", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
 # This check looks at the form of your answers only.
-from ganedu.checks import check_answer, check_close, check_finite, check_one_of
+from ganedu.checks import check_finite, check_one_of
 
 answers = predictions()
 numbers = ("doubled", "nearly", "output_padding", "first_layer", "parameters")
@@ -219,12 +219,15 @@ verdict = str(answers["verdict"]).strip().lower()
 check_one_of("verdict", verdict, ["a", "b", "c"])
 print(
     "✓ Task 2: all visible checks pass. The form is right; whether the answers are is marked when you hand in. "
-    "On your own: `python tools/grading.py exercises/05_upsampling.ipynb`."
+    "On your own, from the repository's root: `.venv/bin/python tools/grading.py exercises/05_upsampling.ipynb` "
+    "(needs the instructor extra)."
 )
 ### BEGIN HIDDEN TESTS
-check_close(
+from ganedu.checks import Predictions
+
+marks = Predictions({**answers, "even": even, "verdict": verdict})
+marks.judge(
     "doubled",
-    answers["doubled"],
     14,
     hint="(n - 1) s - 2p + k + o.",
     mistakes=[
@@ -234,13 +237,16 @@ check_close(
         (3, "This is the size of the ordinary convolution; the transposed one leads the other way."),
     ],
 )
-check_close("nearly", answers["nearly"], 13, hint="(n - 1) s - 2p + k + o: k is one less than before.",
-            mistakes=[(14, "Stride 2 does not mean twice the side: look at what k and p do.")])  # fmt: skip
-check_close("output_padding", answers["output_padding"], 1, hint="It adds to the far side once, not on both sides.")
-check_close("first_layer", answers["first_layer"], 7, hint="One pixel presses one stamp, and nothing is cut off.")
-check_close(
+marks.judge(
+    "nearly",
+    13,
+    hint="(n - 1) s - 2p + k + o: k is one less than before.",
+    mistakes=[(14, "Stride 2 does not mean twice the side: look at what k and p do.")],
+)
+marks.judge("output_padding", 1, hint="It adds to the far side once, not on both sides.")
+marks.judge("first_layer", 7, hint="One pixel presses one stamp, and nothing is cut off.")
+marks.judge(
     "parameters",
-    answers["parameters"],
     64 * 32 * 16 + 32,
     hint="One kernel for each pair of maps, one bias for each map that comes out.",
     mistakes=[
@@ -250,9 +256,8 @@ check_close(
     ],
     atol=0.5,
 )
-check_answer(
+marks.judge(
     "even",
-    even,
     "bde",
     hint="Even where the stride divides the kernel.",
     mistakes=[
@@ -260,15 +265,15 @@ check_answer(
         ("ace", "Odd kernels have a middle, but that does not make stamps overlap evenly: count the writers."),
     ],
 )
-check_answer(
+marks.judge(
     "verdict",
-    verdict,
     "b",
     mistakes=[
         ("a", "Each phase gets equally many stamps, but from other taps: their random weights add up to other sums."),
         ("c", "The picture is constant and the kernel is the same everywhere, so the result repeats every 2 pixels."),
     ],
 )
+marks.report()
 ### END HIDDEN TESTS
 
 # %% [markdown]

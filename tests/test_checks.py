@@ -220,3 +220,39 @@ def test_a_notebook_shows_the_sentence_alone():
         result = shell.run_cell("from ganedu.checks import CheckFailed\nraise CheckFailed('Detach the fake batch.')")
     assert isinstance(result.error_in_exec, AssertionError)
     assert shown.stdout.strip() == "CheckFailed: Detach the fake batch."
+
+
+# --- a predict task ----------------------------------------------------------------------------------------------
+
+
+def marked(answers):
+    marks = checks.Predictions(answers)
+    marks.judge("ratio", 1 / 499, hint="Divide.", mistakes=[(499, "Upside down.")], atol=0.01)
+    marks.judge("side", 14, hint="Count.", mistakes=[(16, "Cut both sides.")])
+    marks.judge("verdict", "b", mistakes=[("a", "Look at the border.")])
+    marks.report()
+
+
+def test_predictions_that_are_right_pass():
+    marked({"ratio": 0.002, "side": 14, "verdict": "b"})
+    marked({"ratio": torch.tensor(1 / 499), "side": 14.004, "verdict": "b"})
+
+
+def test_all_wrong_predictions_are_named_and_no_right_answer_is():
+    with pytest.raises(checks.CheckFailed) as failed:
+        marked({"ratio": 499, "side": 16, "verdict": "a"})
+    said = str(failed.value)
+    assert said == (
+        "predictions: not right yet: ratio, side, verdict. ratio: Upside down. side: Cut both sides. "
+        "verdict: Look at the border."
+    )
+
+
+def test_the_tolerance_of_a_small_number_is_a_part_of_it():
+    for wrong in (0.0, 0.00205):
+        with pytest.raises(checks.CheckFailed, match="not right yet: ratio. ratio: Divide."):
+            marked({"ratio": wrong, "side": 14, "verdict": "b"})
+    with pytest.raises(checks.CheckFailed, match="side: Count."):
+        marked({"ratio": 0.002, "side": 14.2, "verdict": "b"})
+    with pytest.raises(checks.CheckFailed, match="side: got None, wants a number"):
+        marked({"ratio": 0.002, "side": None, "verdict": "b"})
