@@ -341,8 +341,9 @@ show(figure, "FID-d falls; precision and recall say what it falls for.",
 # %% [markdown]
 # ## 6. Explore
 #
-# Compare with your first prediction: both shares begin at 0, and recall ends above precision. This GAN draws strokes of
-# many kinds, and many of them are no digit. Now go through the line-up with the slider; the numbers stand in the title.
+# Compare with your first prediction: both shares begin at 0, in this run precision leaves it first, and recall ends above.
+# This GAN draws strokes of many kinds, and many of them are no digit. Now go through the line-up with the slider; the
+# numbers stand in the title.
 #
 # **Ablation:** in the table's third column FID-d has lost its second term and compares means alone. Who profits?
 
@@ -360,14 +361,14 @@ for name, row in sorted(results.items(), key=lambda item: item[1]["FID-d"]):
     print(f"{name:16}", *(f"{value:14.2f}" for value in row.values()))
 
 # %% [markdown]
-# 1. Means alone put ten pictures level with real digits: the *typical ten* are average by choice. Which measure, of all
+# 1. Means alone put ten pictures next to real digits: the *typical ten* are average by choice. Which measure, of all
 #    those in the table, gives them away?
 # 2. This GAN and the mixture have about the same FID-d. Are they alike?
 #
 # <details><summary>Answers</summary>
 #
-# 1. FID-d's second term sees that they vary too little, but still puts them above every honest generator; KID-d and precision
-#    praise them. Recall is 0. Recall alone asks whether each *real* digit has a fake near it.
+# 1. FID-d's second term sees that they vary too little, but still puts them above every generator that learned; KID-d and
+#    precision praise them. Recall is 0. Recall alone asks whether each *real* digit has a fake near it.
 # 2. No. The mixture is nearer to real digits image by image (precision), the GAN covers more of them (recall).
 #
 # </details>
@@ -445,7 +446,8 @@ print(f"the true distribution: FID-d {few[0]:.1f} with 50 images, {few[1]:.2f} w
 
 # %% [markdown]
 # The same generator, another $n$, another number; at 50 images the truth itself scores like ten pictures. **State $n$,
-# compare at equal $n$.** KID has no such bias: it is off in both directions, and may fall below 0.
+# compare at equal $n$.** And say how you drew: the table's 1,000 copies have 0.16, since they are exactly 100 of each digit
+# and none comes twice; these are drawn blindly. KID has no such bias: it is off in both directions, and may fall below 0.
 #
 # **Copies: the nearest-neighbour test.** Find each sample's nearest real image. *Near* alone proves nothing: blurred
 # images are near to everything. So ask *which set* it lies in. You have 4,000 training digits and 1,000 that
@@ -491,7 +493,8 @@ print(f"shifted copies, shifts undone: nearest is a training digit: {share_undon
 
 # %% [markdown]
 # **A human look, with numbers.** Looking stays the last word, if it is blind. Eight of these are new real digits, eight this
-# GAN's. Write down which, then run the next cell. With 16 guesses, 12 or more right come by chance in 4 % of the cases.
+# GAN's. Write down which, then run the next cell. Who tosses a coin for each of the 16 has 12 or more right in 4 % of the
+# cases; who blindly calls exactly eight of them real, in 7 %.
 
 # %%
 blind = torch.randperm(16, generator=torch.Generator().manual_seed(SEED + 1))

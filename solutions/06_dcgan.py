@@ -18,7 +18,7 @@
 # Plan 60 minutes. You need lesson 06 and no GPU; every cell takes seconds.
 #
 # **How it works.** Write your code in place of the line that raises `NotImplementedError`. Then run the check below
-# the task. A check that is content prints one line with a ✓; one that fails tells you what is wrong. Your instructor
+# the task. A check that passes prints one line with a ✓; one that fails tells you what is wrong. Your instructor
 # runs further checks with other inputs, so write code that holds in general. No task needs the answer to an earlier
 # one: if you are stuck, go on.
 
@@ -42,7 +42,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from ganedu.checks import CheckFailed, check_answer, check_close, check_one_of, check_shape
+from ganedu.checks import CheckFailed, check_one_of, check_shape
 from ganedu.data import digits
 from ganedu.models.dcgan import DCGAN, init_weights
 from ganedu.training import Trainer
@@ -61,9 +61,9 @@ from ganedu.views.figure import image_grid, show
 # | second doubling | (N, 32, 16, 16) |
 # | third doubling | (N, 3, 32, 32), in [-1, 1] |
 #
-# All seven rules of the lesson that concern G's layers hold: how a side is doubled, where batch norm stands and where it
-# does not, no hidden dense layer, the activations, the last activation, the initial weights. `init_weights` of the lesson
-# is imported: `net.apply(init_weights)` visits every layer.
+# All rules of the lesson that concern G's layers hold: how a side is doubled, where batch norm stands and where it does
+# not, no hidden dense layer, the activations, the last activation, the initial weights. `init_weights` of the lesson is
+# imported: `net.apply(init_weights)` visits every layer.
 
 
 # %% nbgrader={"grade": false, "grade_id": "task1_generator", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -90,7 +90,13 @@ def check_generator(z_dim):
     for module in doublings:
         module.register_forward_pre_hook(lambda module, inputs: arriving.append(inputs[0].detach()))
     G.train()
-    x_fake = G(z).detach()
+    try:
+        x_fake = G(z).detach()
+    except (RuntimeError, ValueError) as error:
+        raise CheckFailed(
+            f"G: latents of {z_dim} numbers do not go through: {error}. Go through the table of sizes, layer by layer: what "
+            "does each one get, and what does it give? The first one gets z_dim numbers, whatever z_dim is."
+        ) from None
     check_shape("G(z)", x_fake, (256, 3, 32, 32), hint="Kernel 4, stride 2, padding 1 doubles a side.")
     if len(doublings) != 3:
         raise CheckFailed(
@@ -107,7 +113,8 @@ def check_generator(z_dim):
         check_shape("what a doubling gets", h, (256, channels, side, side), hint="Compare with the table of sizes.")
         if (h < 0).any():
             raise CheckFailed(
-                "G: negative numbers arrive at a transposed convolution. Rule 4: G's last step before it is ReLU."
+                "G: negative numbers arrive at a transposed convolution. The last step before it is ReLU (rule 4), and batch "
+                "norm stands before the ReLU (rule 2)."
             )
         size = h.square().mean().item()  # of a normalised channel behind ReLU: 1/2
         if not 0.35 < size < 0.65:
@@ -169,26 +176,49 @@ def check_batch_norm(h, eps):
         mean, variance = given.mean(axes, keepdims=True), given.var(axes, ddof=ddof, keepdims=True)
         return (given - mean) / np.sqrt(variance + eps)
 
+    def many(axes):
+        """Whether a mean over these axes goes over more than one value."""
+        return math.prod(given.shape[axis] for axis in axes) > 1
+
     channel = (0, 2, 3)
     mean, variance = given.mean(channel, keepdims=True), given.var(channel, keepdims=True)
     want = norm(channel)
-    mistakes = {
-        "This normalises each position on its own. A channel has one mean, over all positions as well.": norm((0,)),
-        "This normalises each image on its own (instance norm). Batch norm also averages over the batch.": norm((2, 3)),
-        "This takes one mean for all channels. Each channel has its own.": norm((0, 1, 2, 3)),
-        "This normalises each image over its channels (layer norm). Batch norm keeps channels apart.": norm((1, 2, 3)),
-        "The variance divides by n - 1 here; batch norm divides by n.": norm(channel, ddof=1),
-        "The mean has not been taken away.": given / np.sqrt(variance + eps),
-        "This divides by the variance; take its root.": (given - mean) / (variance + eps),
-        "eps is added to the standard deviation here; it belongs to the variance, under the root.": (given - mean)
-        / (np.sqrt(variance) + eps),
-        "eps has no effect here.": norm(channel) * np.sqrt((variance + eps) / variance),
-    }
+    other_axes = [
+        ("This normalises each position on its own. A channel has one mean, over all positions as well.", (0,)),
+        ("This normalises each position over its channels. Batch norm keeps channels apart.", (1,)),
+        ("This normalises each image on its own (instance norm). Batch norm also averages over the batch.", (2, 3)),
+        ("This takes one mean for all channels. Each channel has its own.", (0, 1, 2, 3)),
+        ("This normalises each image over all its channels (layer norm). Batch norm keeps them apart.", (1, 2, 3)),
+    ]
+    std, of_all = np.sqrt(variance), np.sqrt(given.var(channel, ddof=1, keepdims=True))
+    of_square = np.square(given).mean(channel, keepdims=True)
+    mistakes = [
+        ("The variance divides by n - 1 here; batch norm divides by n.", norm(channel, ddof=1)),
+        ("The mean has not been taken away.", given / np.sqrt(variance + eps)),
+        (
+            "The mean square is no variance: take the mean away before you square.",
+            (given - mean) / np.sqrt(of_square + eps),
+        ),
+        ("This divides by the variance; take its root.", (given - mean) / (variance + eps)),
+        (
+            "eps is added to the standard deviation here; it belongs to the variance, under the root.",
+            (given - mean) / (std + eps),
+        ),
+        (
+            "eps is added to the standard deviation here, not under the root; and the variance divides by n - 1.",
+            (given - mean) / (of_all + eps),
+        ),
+        ("eps has no effect here.", (given - mean) / std),
+        *((sentence, norm(axes, ddof)) for ddof in (0, 1) for sentence, axes in other_axes if many(axes)),
+    ]
+    if given.shape[1] == given.shape[3]:  # then means of shape (C,) fit, but lie along the width
+        flat = (given - mean.ravel()) / np.sqrt(variance.ravel() + eps)
+        mistakes.append(("Means of shape (C,) are laid along the width, not along the channels: keepdim=True.", flat))
     got = batch_norm(h.clone(), eps)
     check_shape("batch_norm(h)", got, h.shape, hint="Keep the dimensions of mean and variance: keepdim=True.")
     got = got.detach().double().numpy()
     if not np.allclose(got, want, atol=1e-4):
-        cause = [sentence for sentence, wrong in mistakes.items() if np.allclose(got, wrong, atol=1e-4)]
+        cause = [sentence for sentence, wrong in mistakes if np.allclose(got, wrong, atol=1e-4)]
         raise CheckFailed(
             f"batch_norm: not the formula's value. {(cause or ['Work the example of the lesson by hand.'])[0]}"
         )
@@ -253,14 +283,17 @@ check_one_of("moves", answers["moves"], ["a", "b", "c", "d"])
 check_one_of("ablation", answers["ablation"], ["a", "b", "c"])
 print(
     "✓ Task 3: all visible checks pass. The form is right; whether the answers are is marked when you hand in. "
-    "On your own: `python tools/grading.py exercises/06_dcgan.ipynb`."
+    "On your own, from the repository's root: `.venv/bin/python tools/grading.py exercises/06_dcgan.ipynb` "
+    "(needs the instructor extra)."
 )
 ### BEGIN HIDDEN TESTS
-check_close(
+from ganedu.checks import Predictions
+
+marks = Predictions(answers)
+marks.judge(
     "conv",
-    answers["conv"],
     98_304,
-    hint="Weights times positions: 3 * 8 * 4 * 4 weights, and the output is 16 x 16.",
+    hint="Weights times positions: how many weights are there, and at how many positions of the output are they used?",
     mistakes=[
         (
             393_216,
@@ -271,37 +304,31 @@ check_close(
     ],
     atol=0.5,
 )
-check_close(
+marks.judge(
     "transposed",
-    answers["transposed"],
     131_072,
-    hint="Weights times positions: 16 * 8 * 4 * 4 weights, and the input is 8 x 8.",
+    hint="Weights times positions: how many weights are there, and how many positions does the input have?",
     mistakes=[
-        (524_288, "A transposed convolution puts its kernel down once per position of its input, not of its output.")
+        (524_288, "A transposed convolution puts its kernel down once per position of its input, not of its output."),
+        (2_048, "That is how many weights it has. Each is used once per position of the input."),
+        (8_192, "Each of the 16 input channels has weights of its own."),
     ],
     atol=0.5,
 )
-check_close(
+marks.judge(
     "straight",
-    answers["straight"],
     10 / math.sqrt(2),
     hint="Draw the right-angled triangle.",
     mistakes=[
         (10.0, "The straight way cuts the corner: only its ends have length 10."),
         (5.0, "Half of each latent is left, but they stand at a right angle: add their squares."),
+        (10 * math.sqrt(2), "That is the length of the sum of the two. The middle is half of it."),
     ],
-    atol=0.05,
+    atol=0.051,
 )
-check_close(
-    "spherical",
-    answers["spherical"],
-    10.0,
-    hint="The spherical way turns and keeps the length.",
-    atol=0.05,
-)
-check_answer(
+marks.judge("spherical", 10.0, hint="The spherical way turns and keeps the length.", atol=0.051)
+marks.judge(
     "moves",
-    answers["moves"],
     "c",
     mistakes=[
         ("a", "Batch norm's running statistics move at every pass in training mode; no optimiser is needed."),
@@ -309,15 +336,15 @@ check_answer(
         ("d", "G's parameters stay: its optimiser makes no step in D's turn."),
     ],
 )
-check_answer(
+marks.judge(
     "ablation",
-    answers["ablation"],
     "b",
     mistakes=[
         ("a", "One short run on one kind of picture says nothing about deeper nets, which the rules were made for."),
         ("c", "Equal FID-d means that one number agrees: lesson 04 shows two things which it does not see."),
     ],
 )
+marks.report()
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -358,7 +385,8 @@ show(
 #
 # - the picture of a latent depends on this latent and on G, and on nothing else, whatever `batch_size` is;
 # - all N pictures come back, in the order of their latents, without a gradient;
-# - G is left as it was: parameters, running statistics, and its mode (training or eval).
+# - G is left as it was: its parameters, which go on taking gradients, its running statistics, and its mode (training
+#   or eval).
 
 
 # %% nbgrader={"grade": false, "grade_id": "task4_sample_images", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -384,17 +412,23 @@ def check_sampler(training, n, batch_size):
     z = 2 * torch.randn(n, 8) + 1
     twin, before = copy.deepcopy(G).eval(), copy.deepcopy(G.state_dict())
     with torch.no_grad():
-        want, by_batch = twin(z), copy.deepcopy(G).train()(z)
+        want, by_batch, noisy = twin(z), copy.deepcopy(G).train()(z), copy.deepcopy(G).train()
+        by_parts = torch.cat([noisy(part) for part in z.split(batch_size)])
     got = sample_images(G, z, batch_size)
     check_shape("sample_images(G, z)", got, want.shape, hint="One picture a latent, the last batch may be smaller.")
-    if torch.allclose(got, by_batch, atol=1e-5):
+    moved = any(not torch.equal(value, before[name]) for name, value in G.state_dict().items())
+    if torch.allclose(got, by_batch, atol=1e-5) or (torch.allclose(got, by_parts, atol=1e-5) and not moved):
         raise CheckFailed(
             "sample_images: the pictures are those of training mode: they depend on their batch. Use eval mode."
         )
-    if any(not torch.equal(value, before[name]) for name, value in G.state_dict().items()):
-        raise CheckFailed("sample_images: G is not as it was: looking has moved its running statistics.")
+    if moved:
+        raise CheckFailed(
+            "sample_images: G is not as it was: looking has moved its running statistics, as training mode does."
+        )
     if not torch.allclose(got, want, atol=1e-5):
         raise CheckFailed("sample_images: not the pictures of G in eval mode, in the order of z.")
+    if not all(p.requires_grad for p in G.parameters()):
+        raise CheckFailed("sample_images: G is frozen now. Turn gradients off around the pictures, not in G.")
     if got.requires_grad:
         raise CheckFailed("sample_images: the pictures carry a graph back to G: make them without gradients.")
     if any(m.training != training for m in G.modules()):
@@ -426,10 +460,11 @@ show(
 # the pictures of the digit `source`, the **thick** ones are the fifth with the most ink and the **thin** ones the fifth with
 # the least (`n // 5` of `n` pictures each). Write `thick_version`, the latent of a thick `target`:
 #
-# $$\overline{z}_{\text{target}} + \overline{z}_{\text{thick source}} - \overline{z}_{\text{thin source}}$$
+# $$\sqrt{d}\; \frac{\overline{z}_{\text{target}}}{\|\overline{z}_{\text{target}}\|} + \overline{z}_{\text{thick source}} - \overline{z}_{\text{thin source}}$$
 #
-# where each bar is the mean over its group. A mean of latents is short, and G has never seen short latents. So bring the
-# sum to the length $\sqrt{d}$ of a latent of $d$ numbers at the end.
+# where each bar is the mean over its group. A mean is short, and so is the target's. So the lesson's second row overshoots:
+# thickness drowns the digit. Bring the target's mean to the length $\sqrt{d}$ of a latent of $d$ numbers first, as in the
+# third row, then add the difference as it is, and at the end bring the sum to the length $\sqrt{d}$ again.
 
 
 # %% nbgrader={"grade": false, "grade_id": "task5_thick_version", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -445,8 +480,10 @@ def thick_version(z, digit, ink, source, target):
     order = ink[digit == source].argsort()
     by_ink = z[digit == source][order]  # from thin to thick
     fifth = len(by_ink) // 5
-    total = z[digit == target].mean(0) + by_ink[-fifth:].mean(0) - by_ink[:fifth].mean(0)
-    return total * math.sqrt(z.shape[1]) / total.norm()
+    centre = z[digit == target].mean(0)
+    length = math.sqrt(z.shape[1])
+    total = centre * length / centre.norm() + by_ink[-fifth:].mean(0) - by_ink[:fifth].mean(0)
+    return total * length / total.norm()
     ### END SOLUTION
 
 
@@ -461,40 +498,57 @@ def check_thick_version(n, d, source, target, seed):
     def on_shell(v):
         return v / np.linalg.norm(v) * math.sqrt(d)
 
-    centre, thick, thin = z[digit == target].mean(0), z[own[-fifth:]].mean(0), z[own[:fifth]].mean(0)
-    n_all = n // 5
-    thick_all, thin_all = z[everyone[-n_all:]].mean(0), z[everyone[:n_all]].mean(0)
+    def groups(order, k):
+        """(mean of the last k of this order, mean of the first k)"""
+        return z[order[-k:]].mean(0), z[order[:k]].mean(0)
+
+    mean, n_all = z[digit == target].mean(0), len(z) // 5
+    centre, (thick, thin) = on_shell(mean), groups(own, fifth)
+    thick_all, thin_all = groups(everyone, n_all)
+    other = np.flatnonzero(digit == target)
+    other = other[np.argsort(ink[other])]
+    thick_other, thin_other = groups(other, len(other) // 5)
+    thick_rank, thin_rank = groups(np.argsort(ink[digit == source]), fifth)  # places among the source's, not among all
+    thick_half, thin_half = groups(own, len(own) // 2)
+    thick_five, thin_five = groups(own, 5)
+    total = centre + thick - thin
     mistakes = {
-        "It has not been brought to the length √d.": centre + thick - thin,
-        "Its length is 1; latents of d numbers have about √d.": on_shell(centre + thick - thin) / math.sqrt(d),
+        "The sum has not been brought to the length √d at the end.": total,
+        "Its length is 1; latents of d numbers have about √d.": on_shell(total) / math.sqrt(d),
+        "The length is off: divide by the sum's own length before you multiply by √d.": total * math.sqrt(d),
+        "The length is off: √d is what it shall be, so divide by the sum's own length.": total / math.sqrt(d),
+        "The target's mean came in at its own, short length: the lesson's second row, where thickness drowns the digit.": (
+            on_shell(mean + thick - thin)
+        ),
+        "Each mean was brought to the length √d before the sum; only the target's is to be.": on_shell(
+            centre + on_shell(thick) - on_shell(thin)
+        ),
         "Thick and thin are the wrong way round: this is a thin one.": on_shell(centre + thin - thick),
         "Thick and thin come from all digits: that mixes stroke width with which digit it is.": on_shell(
             centre + thick_all - thin_all
         ),
-        "The roles of source and target are exchanged.": None,
+        "The roles of source and target are exchanged.": on_shell(on_shell(z[own].mean(0)) + thick_other - thin_other),
+        "The order of the source's ink gives places among the source's pictures; you look them up among all.": on_shell(
+            centre + thick_rank - thin_rank
+        ),
+        "Thick and thin are a half of the pictures each here; a fifth each was asked for.": on_shell(
+            centre + thick_half - thin_half
+        ),
+        "Five pictures are no fifth: n // 5 of n.": on_shell(centre + thick_five - thin_five),
         "This is the thickest single picture minus the thinnest: take the mean of a fifth each.": on_shell(
             centre + z[own[-1]] - z[own[0]]
         ),
         "The thin ones have not been taken away.": on_shell(centre + thick),
-        "This is the source's own centre made thick: begin at the target's.": on_shell(z[own].mean(0) + thick - thin),
-        "Each mean was brought to the length √d before the sum; only the sum is to be.": on_shell(
-            on_shell(centre) + on_shell(thick) - on_shell(thin)
+        "This is the source's own centre made thick: begin at the target's.": on_shell(
+            on_shell(z[own].mean(0)) + thick - thin
         ),
-        "Groups are added up here; take their means.": on_shell(
-            z[digit == target].sum(0) + z[own[-fifth:]].sum(0) - z[own[:fifth]].sum(0)
-        ),
+        "Groups are added up here; take their means.": on_shell(centre + fifth * (thick - thin)),
     }
-    other = np.flatnonzero(digit == target)
-    other = other[np.argsort(ink[other])]
-    k = len(other) // 5
-    mistakes["The roles of source and target are exchanged."] = on_shell(
-        z[own].mean(0) + z[other[-k:]].mean(0) - z[other[:k]].mean(0)
-    )
     tensors = (torch.tensor(z), torch.tensor(digit), torch.tensor(ink))
     got = thick_version(*tensors, source, target)
     check_shape("thick_version", got, (d,), hint="One latent.")
     got = got.detach().double().numpy()
-    if not np.allclose(got, on_shell(centre + thick - thin), atol=1e-5):
+    if not np.allclose(got, on_shell(total), atol=1e-5):
         cause = [sentence for sentence, wrong in mistakes.items() if np.allclose(got, wrong, atol=1e-5)]
         raise CheckFailed(f"thick_version: not the latent. {(cause or ['Go through the formula, mean by mean.'])[0]}")
 
@@ -507,7 +561,15 @@ check_thick_version(n=300, d=5, source=2, target=9, seed=2)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# In the lesson's notebook, behind its cells, try `thick_version(z, digit, ink(x_fake), 7, k)` for each digit `k`.
+# Look at it in the lesson's notebook: put your function into a new cell below *Arithmetic with latents* (at the notebook's
+# end `z` is something else), and behind it
+#
+# ```python
+# thick = torch.stack([thick_version(z, digit, ink(x_fake), 7, k) for k in range(10)])
+# show(image_grid(generate(thick), columns=10, scale=2), "Thick digits.", "A row of ten thick digits.")
+# ```
+#
+# You get the third row of the lesson's figure.
 
 # %% [markdown]
 # ## What you take away

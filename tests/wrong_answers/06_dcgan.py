@@ -34,15 +34,25 @@ def sampler(body):
     return {"task4_sample_images": f"def sample_images(G, z, batch_size=8):\n{lines}\n"}
 
 
-def thick(total, groups="own = digit == source", end="return total * math.sqrt(z.shape[1]) / total.norm()"):
+def thick(
+    total,
+    groups="own = digit == source",
+    order="by_ink = z[own][ink[own].argsort()]",
+    k="len(by_ink) // 5",
+    end="return to_shell(total)",
+):
     """Task 5's solution with a part of it replaced."""
     return {
         "task5_thick_version": f"""
+def to_shell(v):
+    return v * math.sqrt(len(v)) / v.norm()
+
 def thick_version(z, digit, ink, source, target):
     {groups}
-    by_ink = z[own][ink[own].argsort()]
-    fifth = len(by_ink) // 5
-    centre, thick, thin = z[digit == target].mean(0), by_ink[-fifth:].mean(0), by_ink[:fifth].mean(0)
+    {order}
+    fifth = {k}
+    mean, thick, thin = z[digit == target].mean(0), by_ink[-fifth:].mean(0), by_ink[:fifth].mean(0)
+    centre = to_shell(mean)
     total = {total}
     {end}
 """
@@ -85,6 +95,21 @@ WRONG = {
         generator(doubling="nn.ConvTranspose2d(n_in, n_out, 3, 2, 1, bias=False)"),
         "Kernel 4, stride 2, padding 1 doubles a side",
     ),
+    "z_dim fixed": (  # only a hidden test sees this one
+        "task1_check",
+        generator(first="nn.Linear(64, 2048)"),
+        "latents of 100 numbers do not go through",
+    ),
+    "the first step not cut into a picture": (
+        "task1_check",
+        {
+            "task1_generator": """
+def make_generator(z_dim=64):
+    return nn.Sequential(nn.Linear(z_dim, 2048), nn.BatchNorm2d(128), nn.ReLU(), nn.Tanh()).apply(init_weights)
+"""
+        },
+        "latents of 64 numbers do not go through",
+    ),
     # --- task 2 -----------------------------------------------------------------------------------------------
     "each position on its own": (
         "task2_check",
@@ -120,6 +145,31 @@ return (h - mean) / (variance + eps)
 """),
         "take its root",
     ),
+    "keepdim forgotten": (
+        "task2_check",
+        norm("return (h - h.mean((0, 2, 3))) / (h.var((0, 2, 3), correction=0) + eps).sqrt()"),
+        "laid along the width",
+    ),
+    "over the channels": (
+        "task2_check",
+        norm("return (h - h.mean(1, keepdim=True)) / (h.var(1, correction=0, keepdim=True) + eps).sqrt()"),
+        "This normalises each position over its channels",
+    ),
+    "each image over its channels, n - 1": (
+        "task2_check",
+        norm("return (h - h.mean((1, 2, 3), keepdim=True)) / (h.var((1, 2, 3), keepdim=True) + eps).sqrt()"),
+        "(layer norm)",
+    ),
+    "PyTorch's std, eps outside": (
+        "task2_check",
+        norm("return (h - h.mean((0, 2, 3), keepdim=True)) / (h.std((0, 2, 3), keepdim=True) + eps)"),
+        "not under the root; and the variance divides by n - 1",
+    ),
+    "mean square for variance": (
+        "task2_check",
+        norm("return (h - h.mean((0, 2, 3), keepdim=True)) / (h.square().mean((0, 2, 3), keepdim=True) + eps).sqrt()"),
+        "The mean square is no variance",
+    ),
     "eps outside the root": (
         "task2_check",
         norm("""
@@ -144,11 +194,19 @@ return (h - mean) / std
         predictions(transposed=524_288),
         "once per position of its input",
     ),
+    "the sum for the middle": ("task3_check", predictions(straight=14.14), "The middle is half of it"),
     "the straight way keeps the length": ("task3_check", predictions(straight=10), "cuts the corner"),
     "half of each is half the length": ("task3_check", predictions(straight=5), "add their squares"),
     "the spherical way is the straight one": ("task3_check", predictions(spherical=7.07), "turns and keeps the length"),
     "batch norm needs an optimiser": ("task3_check", predictions(moves="a"), "no optimiser is needed"),
     "detach stops batch norm": ("task3_check", predictions(moves="b"), "detach stops gradients, not"),
+    "all that moves": ("task3_check", predictions(moves="d"), "makes no step in D's turn"),
+    "one number for everything": ("task3_check", predictions(ablation="c"), "lesson 04 shows two things"),
+    "two at once, and both are named": (
+        "task3_check",
+        predictions(transposed=2_048, straight=7.5),
+        "not right yet: transposed, straight.",
+    ),
     "no effect, so superfluous": ("task3_check", predictions(ablation="a"), "One short run on one kind of picture"),
     # --- task 4 -----------------------------------------------------------------------------------------------
     "training mode, one batch": (
@@ -160,6 +218,17 @@ return (h - mean) / std
         "task4_check",
         sampler("with torch.no_grad():\n    return torch.cat([G(part) for part in z.split(batch_size)])"),
         "looking has moved its running statistics",
+    ),
+    "G frozen": (
+        "task4_check",
+        sampler("""
+was = G.training
+G.eval().requires_grad_(False)
+x_fake = torch.cat([G(part) for part in z.split(batch_size)])
+G.train(was)
+return x_fake
+"""),
+        "G is frozen now",
     ),
     "left in eval mode": (
         "task4_check",
@@ -193,12 +262,39 @@ return torch.cat(parts)
     "not brought to the shell": (
         "task5_check",
         thick("centre + thick - thin", end="return total"),
-        "It has not been brought to the length",
+        "has not been brought to the length √d at the end",
     ),
     "length 1": (
         "task5_check",
         thick("centre + thick - thin", end="return total / total.norm()"),
         "Its length is 1",
+    ),
+    "√d without the norm": (
+        "task5_check",
+        thick("centre + thick - thin", end="return total * math.sqrt(len(total))"),
+        "divide by the sum's own length before",
+    ),
+    "the plain sum": ("task5_check", thick("mean + thick - thin"), "the lesson's second row"),
+    "every mean on the shell": (
+        "task5_check",
+        thick("centre + to_shell(thick) - to_shell(thin)"),
+        "only the target's is to be",
+    ),
+    "places among the source's": (
+        "task5_check",
+        thick("centre + thick - thin", order="by_ink = z[ink[own].argsort()]"),
+        "you look them up among all",
+    ),
+    "halves": (
+        "task5_check",
+        thick("centre + thick - thin", k="len(by_ink) // 2"),
+        "a fifth each was asked for",
+    ),
+    "five pictures": ("task5_check", thick("centre + thick - thin", k="5"), "Five pictures are no fifth"),
+    "groups exchanged": (
+        "task5_check",
+        thick("to_shell(z[digit == source].mean(0)) + thick - thin", groups="own = digit == target"),
+        "The roles of source and target",
     ),
     "thin for thick": ("task5_check", thick("centre - thick + thin"), "the wrong way round"),
     "thickness over all digits": (
@@ -211,7 +307,7 @@ return torch.cat(parts)
         thick("centre + by_ink[-1] - by_ink[0]"),
         "the thickest single picture",
     ),
-    "begins at the source": ("task5_check", thick("z[own].mean(0) + thick - thin"), "begin at the target's"),
+    "begins at the source": ("task5_check", thick("to_shell(z[own].mean(0)) + thick - thin"), "begin at the target's"),
     "nothing taken away": ("task5_check", thick("centre + thick"), "The thin ones have not been taken away"),
 }
 
@@ -253,7 +349,8 @@ def thick_version(z, digit, ink, source, target):
     own = [i for i in range(len(z)) if digit[i] == source]
     own.sort(key=lambda i: float(ink[i]))
     k = len(own) // 5
-    v = z[digit == target].mean(0) + (z[own[len(own) - k:]] - z[own[:k]]).mean(0)
+    c = z[digit == target].sum(0)  # the sum points where the mean does
+    v = c / c.norm() * len(c) ** 0.5 + (z[own[len(own) - k:]] - z[own[:k]]).mean(0)
     return v / v.norm() * len(v) ** 0.5
 """,
     },
@@ -283,7 +380,9 @@ def thick_version(z, digit, ink, source, target):
     k = len(of_source) // 5
     thick = of_source[amount.topk(k).indices].mean(dim=0)
     thin = of_source[amount.topk(k, largest=False).indices].mean(dim=0)
-    return nn.functional.normalize(z[digit == target].mean(dim=0) + thick - thin, dim=0) * z.shape[-1] ** 0.5
+    length, normalize = z.shape[-1] ** 0.5, nn.functional.normalize
+    centre = length * normalize(z[digit == target].mean(dim=0), dim=0)
+    return length * normalize(centre + thick - thin, dim=0)
 """,
     },
 }
