@@ -17,7 +17,7 @@
 # Plan 60 minutes. You need lesson 12 and no GPU; every cell takes seconds.
 #
 # **How it works.** Write your code in place of the line that raises `NotImplementedError`. Then run the check below
-# the task. A check that is content prints one line with a ✓; one that fails tells you what is wrong. Your instructor
+# the task. A check that passes prints one line with a ✓; one that fails tells you what is wrong. Your instructor
 # runs further checks with other inputs, so write code that holds in general. No task needs the answer to an earlier
 # one: if you are stuck, go on.
 
@@ -92,21 +92,36 @@ check_close(
         (0.789518, "The sign of the KL is turned round: a good generator would get a score below 1."),
         (
             1.303424,
-            "You compare with an even distribution over the classes. p(y) is the average verdict of this batch.",
+            "You compare with 1/3 for each class, an even distribution: that is also the mean of each row of p. p(y) is the "
+            "average verdict of this batch, over the rows.",
         ),
         (1.406291, "Your logarithm is to base 2 and your exp to base e: use one base for both."),
         (1.081963, "You average over classes as well. Over the classes a KL is a sum."),
         (2.915233, "This is the exp of H(y) alone, the diversity. How sure each verdict is has gone missing."),
+        (2.828427, "You take each verdict for sure: its most likely class alone. Its unsureness has to count."),
+        (1.029948, "p holds verdicts already: a softmax on top makes all of them nearly even."),
         (6.709785, "You add H(y | x) to H(y): unsure verdicts would raise the score. It is to be subtracted."),
     ],
 )
 sure = torch.eye(10, dtype=torch.float64).repeat(3, 1)
 got = inception_score(sure)
 check_finite("inception_score of sure verdicts", got, hint="0 log 0 counts as 0; in floats it is NaN. See torch.xlogy.")
-check_close("inception_score of sure verdicts on all ten digits", got, 10.0, atol=1e-3)
+check_close(
+    "inception_score of sure verdicts on all ten digits",
+    got,
+    10.0,
+    hint="Where a small number stands in for 0, it changes the verdicts here: make it much smaller, or take torch.xlogy.",
+    atol=1e-3,
+)
 print("✓ Task 1: all visible checks pass.")
 ### BEGIN HIDDEN TESTS
-check_close("inception_score of sure threes", inception_score(sure[torch.full((50,), 3)]), 1.0, atol=1e-3)
+check_close(
+    "inception_score of sure threes",
+    inception_score(sure[torch.full((50,), 3)]),
+    1.0,
+    hint="Nine classes never come here: p(y) is 0 there as well, and the term counts as 0.",
+    atol=1e-3,
+)
 p = torch.randn(500, 7, dtype=torch.float64, generator=torch.Generator().manual_seed(1)).mul(3).softmax(1)
 p[:50] = torch.eye(7, dtype=torch.float64)[0]
 want = np.exp(scipy.stats.entropy(p.numpy(), p.mean(0, keepdim=True).numpy(), axis=1).mean())
@@ -172,7 +187,11 @@ check_pair(
     mistakes=[
         ((0.75, 0.8), "The two have changed places: precision speaks of the fakes, recall of the real points."),
         ((0.6, 0.5), "Your balls are too small: a point is its own nearest, at distance 0, and does not count."),
-        ((0.8, 0.625), "Your balls lie around the points you ask about. For precision they lie around the real ones."),
+        (
+            (0.8, 0.625),
+            "Your balls lie around the points you ask about. Precision has balls around the real points, recall around the "
+            "fakes.",
+        ),
         (
             (0.6, 0.75),
             "You ask the nearest ball centre alone. One farther away may have a larger ball: any ball will do.",
@@ -181,6 +200,21 @@ check_pair(
             (1.1, 0.75),
             "You count balls. Precision is a share of the fakes: one ball is enough, and five count no more.",
         ),
+        (
+            (2.2, 1.5),
+            "You count in how many balls each point lies. It is in some ball or in none: any, not sum.",
+        ),
+        (
+            (0.625, 0.8),
+            "You ask of each ball whether some point lies in it. Ask of each point whether it lies in some ball.",
+        ),
+        ((4.0, 6.0), "These are numbers of points. Precision and recall are shares, from 0 to 1."),
+        ((80.0, 75.0), "These are percentages. Precision and recall are shares, from 0 to 1."),
+        (
+            (1.0, 0.75),
+            "Your balls are too large: they reach to the farthest neighbours. topk takes the largest, unless told.",
+        ),
+        ((1.0, 0.875), "Your balls reach to the third neighbour. Here k is 2."),
         ((0.275, 0.3), "You average over all pairs. Ask of each point whether it lies in any ball, then average."),
         ((0.8, 0.5), "You give every ball the same radius. Where points lie far apart, balls have to be larger."),
     ],
@@ -212,6 +246,8 @@ for k in (1, 4):
 
 # %% [markdown]
 # Real digits against two frauds of lesson 12, through your function, if it is there. Which number gives each away?
+#
+# <details><summary>Answer</summary>Recall, both times. Precision praises either fraud nearly as much as new digits.</details>
 
 # %% tags=["watch"]
 real, new = f_digits[::2].double(), f_digits[1::2].double()
@@ -251,7 +287,7 @@ def predictions():
 
 # %% nbgrader={"grade": true, "grade_id": "task3_check", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
 # This check looks at the form of your answers only.
-from ganedu.checks import check_answer, check_close, check_finite, check_one_of
+from ganedu.checks import check_finite, check_one_of
 
 answers = predictions()
 keys = ("two_classes", "fid_1d", "at_infinity", "exposes_copies", "falls")
@@ -264,12 +300,15 @@ check_one_of("exposes_copies", answers["exposes_copies"], ["is", "fid", "kid", "
 check_one_of("falls", answers["falls"], ["is", "precision", "recall"])
 print(
     "✓ Task 3: all visible checks pass. The form is right; whether the answers are is marked when you hand in. "
-    "On your own: `python tools/grading.py exercises/12_evaluation.ipynb`."
+    "On your own, from the repository's root: `.venv/bin/python tools/grading.py exercises/12_evaluation.ipynb` "
+    "(needs the instructor extra)."
 )
 ### BEGIN HIDDEN TESTS
-check_close(
+from ganedu.checks import Predictions
+
+marks = Predictions(answers)
+marks.judge(
     "two_classes",
-    answers["two_classes"],
     2.0,
     hint="H(y) is log 2, H(y | x) is 0, and the score is the exp of the difference.",
     mistakes=[
@@ -277,11 +316,10 @@ check_close(
         (0.693, "That is the difference of the entropies. The score is its exp."),
         (1.0, "One is the score where every verdict is the same. Here there are two kinds."),
     ],
-    atol=0.01,
+    atol=0.011,
 )
-check_close(
+marks.judge(
     "fid_1d",
-    answers["fid_1d"],
     10.0,
     hint="The squared distance of the means, and that of the standard deviations.",
     mistakes=[
@@ -293,41 +331,40 @@ check_close(
             "That takes the difference of the variances; it wants the squared difference of the standard deviations.",
         ),
     ],
-    atol=0.01,
+    atol=0.011,
 )
-check_close(
+marks.judge(
     "at_infinity",
-    answers["at_infinity"],
     20.0,
-    hint="The bias is a constant over n.",
+    hint="The bias is a constant over n: which constant makes 20.8 of 1,000 samples and 20.4 of 2,000?",
     mistakes=[
         (20.4, "With 2,000 samples the number still has half of the bias that it had with 1,000."),
         (20.2, "Half of the bias is gone with each doubling, and there are endlessly many doublings to come."),
         (19.6, "That laid a line over 1/n that goes on beyond 1/n = 0."),
     ],
-    atol=0.01,
+    atol=0.011,
 )
-check_answer(
+marks.judge(
     "exposes_copies",
-    answers["exposes_copies"],
     "none",
     hint="All five compare with the data that were copied. Novelty needs another test.",
 )
-check_answer(
+marks.judge(
     "falls",
-    answers["falls"],
     "recall",
     mistakes=[
         ("is", "The verdicts are sure and all classes come: collapse within a class is hidden from the score."),
         ("precision", "Each image is perfect, so it lies where real ones lie."),
     ],
 )
+marks.report()
 ### END HIDDEN TESTS
 
 # %% [markdown]
 # ## Task 4. Debug a FID
 #
-# This function raises no error, gives 0 for a set and itself, and a plausible number for others. It is wrong three times.
+# With two sets of equal size this function raises no error, gives 0 for a set and itself, and a plausible number for others.
+# It is wrong three times.
 
 
 # %% nbgrader={"grade": false, "grade_id": "broken_fid", "locked": true, "schema_version": 3, "solution": false, "task": false}
@@ -404,33 +441,49 @@ def closed_form(real, fake):
     cov1, cov2 = np.cov(real.T), np.cov(fake.T)
     traces = np.trace(cov1 + cov2)
     of_root = np.linalg.svd(root(cov1) @ root(cov2), compute_uv=False).sum()
-    squared, entries = (difference**2).sum(), np.sqrt(np.abs(cov1 * cov2)).trace()
-    right = squared + traces - 2 * of_root
-    return right, {
-        "of the means alone": (
-            squared,
-            "The term of the covariances is missing: a collapsed generator would get away.",
+    squared, norm = (difference**2).sum(), np.linalg.norm(difference)
+    product, entries = cov1 @ cov2, np.sqrt(np.abs(cov1 * cov2)).trace()
+    of_entries, of_covs = np.sqrt(np.abs(product)).trace(), traces - 2 * of_root
+    apart = (root(cov1) @ root(cov2)).trace()
+    n, m = (len(real) - 1) / len(real), (len(fake) - 1) / len(fake)
+    biased = n * np.trace(cov1) + m * np.trace(cov2) - 2 * np.sqrt(n * m) * of_root
+    right = squared + of_covs
+    return right, [
+        (squared, "The term of the covariances is missing: a collapsed generator would get away."),
+        (of_covs, "The term of the means is missing."),
+        (squared + traces - of_root, "The factor 2 before the root is missing."),
+        (norm + of_covs, "The means' distance goes in squared; yours is the norm itself."),
+        (np.abs(difference).sum() + of_covs, "The means' distance is squared feature by feature; yours adds up sizes."),
+        (squared / len(difference) + of_covs, "You average over the features. A squared length is a sum over them."),
+        (
+            (real.mean() - fake.mean()) ** 2 + of_covs,
+            "Each feature has a mean of its own: average over the images alone, along axis 0.",
         ),
-        "of the covariances alone": (traces - 2 * of_root, "The term of the means is missing."),
-        "one root": (squared + traces - of_root, "The root comes in twice."),
-        "norm": (right - squared + np.sqrt(squared), "The means' distance goes in squared; yours is the norm itself."),
-        "entries": (
-            squared + traces - 2 * entries,
-            "Your root, or your product, acts on each entry. Both are of matrices.",
+        (squared + traces - 2 * entries, "Your root, or your product, acts on each entry. Both are of matrices."),
+        (
+            squared + traces - 2 * root(cov1 * cov2).trace(),
+            "The root is one of a matrix now, but * still multiplies entry by entry: @ is the product of matrices.",
         ),
-        "root of entries": (
-            squared + traces - 2 * np.sqrt(np.abs(cov1 @ cov2)).trace(),
+        (
+            squared + traces - 2 * of_entries,
             "The product is one of matrices now, but np.sqrt still takes the root of each entry.",
         ),
-        "no root": (squared + traces - 2 * (cov1 @ cov2).trace(), "The root of the product is missing."),
-        "biased": (
-            squared
-            + (len(real) - 1) / len(real) * np.trace(cov1)
-            + (len(fake) - 1) / len(fake) * np.trace(cov2)
-            - 2 * np.sqrt((len(real) - 1) / len(real) * (len(fake) - 1) / len(fake)) * of_root,
-            "Your covariances divide by N, not by N - 1.",
+        (
+            norm + traces - 2 * entries,
+            "Two faults at once: the norm of the means is not squared, and * and np.sqrt go entry by entry.",
         ),
-    }
+        (
+            norm + traces - 2 * of_entries,
+            "Two faults at once: the norm of the means is not squared, and np.sqrt goes entry by entry.",
+        ),
+        (squared + traces - 2 * product.trace(), "The root of the product is missing."),
+        (
+            squared + traces - 2 * apart,
+            "The product of two roots is not the root of the product: matrices do not commute. Multiply first.",
+        ),
+        (np.sqrt(right), "This is the root of the distance; the formula has no root around the whole."),
+        (squared + biased, "Your covariances divide by N, not by N - 1."),
+    ]
 
 
 def check_fid(name, real, fake, hint, atol=1e-5):
@@ -443,13 +496,15 @@ def check_fid(name, real, fake, hint, atol=1e-5):
             f"{name}: {error}. A covariance of features has one row a feature, whatever the number of images: "
             "tell np.cov that variables are columns."
         ) from None
+    if np.ndim(got) != 0:
+        raise CheckFailed(f"{name}: got an array of shape {np.shape(got)}, wants one number: where is the trace?")
     if np.iscomplexobj(got):
         raise CheckFailed(f"{name}: got {got}, a complex number. Drop the imaginary part of the root: it is rounding.")
     check_finite(
         name, got, hint="The root of a negative number is NaN; rounding makes eigenvalues of 0 a little negative."
     )
     want, mistakes = closed_form(real, fake)
-    check_close(name, got, want, hint=hint, mistakes=mistakes.values(), atol=atol)
+    check_close(name, got, want, hint=hint, mistakes=mistakes, atol=atol)
 
 
 draw = np.random.default_rng(5)
@@ -506,12 +561,15 @@ def soften(x):
 
 
 def check_verdict(name, x_fake, x_train, x_new, want, hint, margin=0.15):
+    real, n = torch.cat([x_train, x_new]).flatten(1), len(x_train)
+    share = (torch.cdist(x_fake.flatten(1), real).argmin(1) < n).double().mean().item()
+    facts = f"{share:.0%} of these samples lie nearest to a training image, chance gives {n / len(real):.0%}, the margin is {margin:g}."
     got = is_copier(x_fake, x_train, x_new, margin)
     if isinstance(got, (torch.Tensor, np.bool_)) and got.ndim == 0:
         got = bool(got)
     if not isinstance(got, bool):
         raise CheckFailed(f"is_copier: got {got!r} back, wants True or False.")
-    check_answer(f"is_copier of {name}", got, want, hint=hint)
+    check_answer(f"is_copier of {name}", got, want, hint=f"{facts} {hint}")
 
 
 train, new, unseen = x_digits[torch.arange(1000) % 4 < 2], x_digits[2::8], x_digits[3::4]  # 500, 125 and 250
@@ -535,7 +593,7 @@ check_verdict(
     train,
     new,
     False,
-    "A blurred image is near to everything. Small distances prove nothing: compare with those to new images.",
+    "That is within the margin. A blurred image is near to everything: small distances alone prove nothing.",
 )
 print("✓ Task 5: all visible checks pass.")
 ### BEGIN HIDDEN TESTS

@@ -94,7 +94,7 @@ WRONG = {
     "even classes for p(y)": (
         "task1_check",
         {"task1_inception_score": a_score("(safe * (safe * p.shape[1]).log()).sum(1).mean().exp()")},
-        "p(y) is the average verdict of this batch",
+        "an even distribution",
     ),
     "bits with e": (
         "task1_check",
@@ -120,6 +120,53 @@ WRONG = {
         "task1_check",
         {"task1_inception_score": a_score("(p * (p / m).log()).sum(1).mean().exp()")},
         "in floats it is NaN",
+    ),
+    "a number for 0 that counts": (
+        "task1_check",
+        {
+            "task1_inception_score": """
+def inception_score(p):
+    p = p.clamp(min=1e-3)
+    m = p.mean(0)
+    return float((p * (p / m).log()).sum(1).mean().exp())
+"""
+        },
+        "it changes the verdicts here",
+    ),
+    "a class that never comes": (  # only a hidden test sees this one
+        "task1_check",
+        {
+            "task1_inception_score": """
+def inception_score(p):
+    q = p.mean(0).log().expand_as(p)
+    return torch.nn.functional.kl_div(q, p, reduction="batchmean").exp().item()
+"""
+        },
+        "p(y) is 0 there as well",
+    ),
+    "a softmax on top": (
+        "task1_check",
+        {
+            "task1_inception_score": """
+def inception_score(p):
+    p = p.softmax(1)
+    m = p.mean(0)
+    return float((p * (p / m).log()).sum(1).mean().exp())
+"""
+        },
+        "a softmax on top",
+    ),
+    "the likeliest class alone": (
+        "task1_check",
+        {
+            "task1_inception_score": """
+def inception_score(p):
+    p = torch.nn.functional.one_hot(p.argmax(1), p.shape[1]).double()
+    m = p.mean(0)
+    return float((torch.xlogy(p, p) - torch.xlogy(p, m)).sum(1).mean().exp())
+"""
+        },
+        "You take each verdict for sure",
     ),
     # --- task 2 -----------------------------------------------------------------------------------------------
     "precision for recall": (
@@ -147,6 +194,32 @@ WRONG = {
         {"task2_precision_recall": balls(inside="((torch.cdist(x, c) <= r).sum(1) / k)")},
         "five count no more",
     ),
+    "sum for any": (
+        "task2_check",
+        {"task2_precision_recall": balls(inside="(torch.cdist(x, c) <= r).sum(1)")},
+        "any, not sum",
+    ),
+    "any over the points": (
+        "task2_check",
+        {"task2_precision_recall": balls(inside="(torch.cdist(x, c) <= r).any(0)")},
+        "You ask of each ball",
+    ),
+    "numbers for shares": (
+        "task2_check",
+        {"task2_precision_recall": balls(inside="len(x) * (torch.cdist(x, c) <= r).any(1)")},
+        "These are numbers of points",
+    ),
+    "percent": (
+        "task2_check",
+        {"task2_precision_recall": balls(inside="100 * (torch.cdist(x, c) <= r).any(1)")},
+        "These are percentages",
+    ),
+    "the farthest neighbours": (
+        "task2_check",
+        {"task2_precision_recall": balls(radius="torch.cdist(c, c).topk(k + 1).values[:, -1]")},
+        "topk takes the largest",
+    ),
+    "three whatever k": ("task2_check", {"task2_precision_recall": balls(k="3")}, "Here k is 2."),
     "mean over pairs": (
         "task2_check",
         {"task2_precision_recall": balls(inside="(torch.cdist(x, c) <= r)")},
@@ -170,6 +243,11 @@ WRONG = {
     "the means are all": ("task3_check", predicted(fid_1d=9.0), "the fakes vary twice as much"),
     "2,000 are enough": ("task3_check", predicted(at_infinity=20.4), "still has half of the bias"),
     "one more doubling": ("task3_check", predicted(at_infinity=20.2), "endlessly many doublings"),
+    "two at once, and both are named": (
+        "task3_check",
+        predicted(two_classes=1.5, fid_1d=1.0),
+        "not right yet: two_classes, fid_1d.",
+    ),
     "FID exposes copies": ("task3_check", predicted(exposes_copies="FID"), "Novelty needs another test"),
     "IS sees within a class": ("task3_check", predicted(falls="IS"), "collapse within a class is hidden"),
     "precision sees diversity": ("task3_check", predicted(falls="precision"), "so it lies where real ones lie"),
@@ -208,7 +286,52 @@ WRONG = {
     "the root once": (
         "task4_check",
         {"task4_fid": distance(covs="np.trace(c1 + c2 - root)")},
-        "The root comes in twice",
+        "The factor 2 before the root is missing",
+    ),
+    "two faults stay in": (
+        "task4_check",
+        {"task4_fid": distance(means="np.linalg.norm(real.mean(0) - fake.mean(0))", root="np.sqrt(np.abs(c1 * c2))")},
+        "and * and np.sqrt go entry by entry",
+    ),
+    "norm and root stay in": (
+        "task4_check",
+        {"task4_fid": distance(means="np.linalg.norm(real.mean(0) - fake.mean(0))", root="np.sqrt(np.abs(c1 @ c2))")},
+        "and np.sqrt goes entry by entry",
+    ),
+    "a product of entries": (
+        "task4_check",
+        {"task4_fid": distance(root="scipy.linalg.sqrtm(c1 * c2).real")},
+        "@ is the product of matrices",
+    ),
+    "a product of roots": (
+        "task4_check",
+        {"task4_fid": distance(root="scipy.linalg.sqrtm(c1).real @ scipy.linalg.sqrtm(c2).real")},
+        "matrices do not commute",
+    ),
+    "a root around the whole": (
+        "task4_check",
+        {"task4_fid": distance(total="np.sqrt(of_means + of_covs)")},
+        "no root around the whole",
+    ),
+    "sizes for squares": (
+        "task4_check",
+        {"task4_fid": distance(means="np.abs(real.mean(0) - fake.mean(0)).sum()")},
+        "yours adds up sizes",
+    ),
+    "the mean over features": (
+        "task4_check",
+        {"task4_fid": distance(means="((real.mean(0) - fake.mean(0)) ** 2).mean()")},
+        "A squared length is a sum over them",
+    ),
+    "one mean for all": (
+        "task4_check",
+        {"task4_fid": distance(means="(real.mean() - fake.mean()) ** 2")},
+        "along axis 0",
+    ),
+    "no trace": (
+        "task4_check",
+        {"task4_fid": distance(covs="c1 + c2 - 2 * root")},
+        "where is the trace?",
     ),
     "N in the denominator": (
         "task4_check",
@@ -235,7 +358,7 @@ WRONG = {
     "near is copied": (
         "task5_check",
         verdict("to_train.median() < 0.95 * torch.cdist(new, train).min(1).values.median()"),
-        "Small distances prove nothing",
+        "small distances alone prove nothing",
     ),
     "nearest to new images": ("task5_check", verdict("1 - share > 1 - chance + margin"), "Each of these samples"),
     "nearly all or nothing": ("task5_check", verdict("share > 0.9"), "Compare with chance"),
