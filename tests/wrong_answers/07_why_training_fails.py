@@ -42,10 +42,11 @@ def judge(body):
 
 
 BY_RECALL = """
-verdict = "healthy" if not lost else "dropping"
-if len(lost) == len(set(classes.tolist())):
-    verdict = "collapse" if fake.std(0).mean() < real.std(0).mean() / 4 else "off"
-return verdict, lost
+if not lost:
+    return "healthy", lost
+if fake.std(0).mean() < real.std(0).mean() / 4:
+    return "collapse", lost
+return ("off" if len(lost) == len(set(classes.tolist())) else "dropping"), lost
 """
 
 WRONG = {
@@ -120,6 +121,12 @@ return theta + lr_g * psi, psi"""),
     "average when stuck": ("task2_check", predicted(stuck="d"), "is that same G"),
     "fewer D steps on collapse": ("task2_check", predicted(opposite="a"), "D comes too late"),
     "average on collapse": ("task2_check", predicted(opposite="c"), "where it never was"),
+    "a length with a sign": ("task2_check", predicted(push=-0.00742), "A length has no sign"),
+    "two wrong at once": (
+        "task2_check",
+        predicted(simultaneous=0.5, alternating=1.3),
+        "not right yet: simultaneous, alternating. simultaneous: The eigenvalues",
+    ),
     "an answer is no choice": ("task2_check", predicted(stuck="R1"), "wants one of 'a', 'b', 'c', 'd'"),
     # --- task 3 -----------------------------------------------------------------------------------------------
     "mean of the logits": (
@@ -169,7 +176,7 @@ return r1_gamma / 2 * g.square().mean()"""),
         penalty("""x = x.detach().requires_grad_()
 (g,) = torch.autograd.grad(D(x).sum(), x, create_graph=True)
 return r1_gamma / 2 * (g.flatten(1).norm(dim=1) - 1).square().mean()"""),
-        "the penalty of another paper",
+        "a penalty that pulls slopes to 1",
     ),
     "no create_graph": (
         "task3_check",
@@ -201,18 +208,48 @@ lost = {c for c in set(classes.tolist()) if prdc_features(real[classes == c], fa
 """
             + BY_RECALL
         ),
-        "Five modes are there: only a part is lost.",
+        "which is precision; recall is a share of the real points",
     ),
-    "real and fake exchanged": (
+    "spreads the wrong way round": (
+        "task4_check",
+        judge("""
+lost = {c for c in set(classes.tolist()) if prdc_features(real[classes == c], fake).recall < 0.1}
+if lost and real.std(0).mean() < fake.std(0).mean() / 4:
+    return "collapse", lost
+return ("off" if len(lost) == len(set(classes.tolist())) else "dropping" if lost else "healthy"), lost
+"""),
+        "Compare the standard deviations",
+    ),
+    "dropping before collapse": (
+        "task4_check",
+        judge("""
+lost = {c for c in set(classes.tolist()) if prdc_features(real[classes == c], fake).recall < 0.1}
+verdict = "healthy" if not lost else "dropping"
+if len(lost) == len(set(classes.tolist())):
+    verdict = "collapse" if fake.std(0).mean() < real.std(0).mean() / 4 else "off"
+return verdict, lost
+"""),
+        "collapse stands above",
+    ),
+    "fakes given the classes of the real points": (
         "task4_check",
         judge(
             """
-lost = {c for c in set(classes.tolist()) if prdc_features(fake, real[classes == c]).precision < 0.1}
-fake, real = real, fake
+lost = {c for c in set(classes.tolist()) if prdc_features(real[classes == c], fake[classes == c]).recall < 0.1}
 """
             + BY_RECALL
         ),
-        "Compare the standard deviations",
+        "Only the real points have classes",
+    ),
+    "lost below a half": (
+        "task4_check",
+        judge(
+            """
+lost = {c for c in set(classes.tolist()) if prdc_features(real[classes == c], fake).recall < 0.5}
+"""
+            + BY_RECALL
+        ),
+        "lost is a class whose recall is below 0.1",
     ),
     "overall recall alone": (
         "task4_check",
@@ -252,9 +289,9 @@ lost = {c for c in set(classes.tolist()) if prdc_features(real[classes == c], fa
         "task4_check",
         judge("""
 lost = {c for c in set(classes.tolist()) if prdc_features(real[classes == c], fake).recall < 0.1}
-if len(lost) == len(set(classes.tolist())):
-    return ("collapse" if fake.std(0).mean() < 0.3 else "off"), lost
-return ("dropping" if lost else "healthy"), lost
+if lost and fake.std(0).mean() < 0.3:
+    return "collapse", lost
+return ("off" if len(lost) == len(set(classes.tolist())) else "dropping" if lost else "healthy"), lost
 """),
         "a fixed number does not fit data of another size",
     ),
@@ -265,7 +302,7 @@ lost = {c for c in set(classes.tolist()) if prdc_features(real[classes == c], fa
 verdict = "healthy" if not lost else "dropping"
 return verdict, {len(lost)} if lost else lost
 """),
-        "the classes lost by",
+        "got [3], wants [5, 6, 7]",
     ),
 }
 
@@ -287,10 +324,10 @@ lost, kept = set(), set()
 for c in torch.unique(classes):
     recall = prdc_features(real[classes == c], fake).recall
     (lost if recall < 0.1 else kept).add(int(c))
-if kept:
-    return ("dropping" if lost else "healthy"), lost
+if not lost:
+    return "healthy", lost
 small = fake.std(dim=0).mean() < 0.25 * real.std(dim=0).mean()
-return "collapse" if small else "off", lost
+return "collapse" if small else "dropping" if kept else "off", lost
 """),
     },
     "by autograd and vmap": {
@@ -313,9 +350,10 @@ return 0.5 * r1_gamma * g.reshape(len(g), -1).norm(2, dim=1).pow(2).mean()"""),
 from ganedu.metrics.prdc import prdc_features as measure
 everything = {int(c) for c in classes}
 lost = [c for c in everything if measure(real[classes == c], fake).recall < 0.1]
-if len(lost) == len(everything):
-    return ["collapse" if float(fake.std(0).mean()) * 4 < float(real.std(0).mean()) else "off", lost]
-return ["dropping" if lost else "healthy", lost]
+verdict = ["healthy", "dropping", "off"][(len(lost) > 0) + (len(lost) == len(everything))]
+if lost and float(fake.std(0).mean()) * 4 < float(real.std(0).mean()):
+    verdict = "collapse"
+return [verdict, lost]
 """),
     },
 }
