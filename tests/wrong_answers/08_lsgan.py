@@ -12,6 +12,16 @@ D_RIGHT = """
 def d_loss(real_logits, fake_logits, a=0.0, b=1.0):
     return (real_logits - b).square().mean() / 2 + (fake_logits - a).square().mean() / 2
 """
+
+
+def first(d_line=None, g_line=None):
+    """Task 1 with one of the two losses replaced."""
+    head = "\ndef d_loss(real_logits, fake_logits, a=0.0, b=1.0):\n    return "
+    d = head + d_line + "\n" if d_line else D_RIGHT
+    g = f"\ndef g_loss(fake_logits, c=1.0):\n    return {g_line}\n" if g_line else G_RIGHT
+    return {TASK_1: d + g}
+
+
 PREDICTIONS = {
     "slope_squares": 5.0,
     "slope_cross_entropy": -0.00247,
@@ -104,6 +114,36 @@ def d_loss(real_logits, fake_logits, a=0.0, b=1.0):
         },
         "You leave the codes at 0 and 1, whatever a and b are.",
     ),
+    "one heap, no halves": (
+        "task1_check",
+        first("torch.cat([real_logits - b, fake_logits - a]).square().mean()"),
+        "of its own, and a factor 1/2",
+    ),
+    "half of one half": (
+        "task1_check",
+        first("(real_logits - b).square().mean() + (fake_logits - a).square().mean() / 2"),
+        "Only one of the two factors 1/2 is there",
+    ),
+    "sizes for squares": (
+        "task1_check",
+        first("((real_logits - b).abs().mean() + (fake_logits - a).abs().mean()) / 2"),
+        "You average sizes",
+    ),
+    "a sum in G's loss": (
+        "task1_check",
+        first(g_line="(fake_logits - c).square().sum() / 2"),
+        "In G's loss you add up over the batch",
+    ),
+    "a sigmoid in G's loss": (
+        "task1_check",
+        first(g_line="(fake_logits.sigmoid() - c).square().mean() / 2"),
+        "In G's loss there is a sigmoid in between",
+    ),
+    "G runs away": (
+        "task1_check",
+        first(g_line="-(fake_logits - c).square().mean() / 2"),
+        "The sign of G's loss is turned round",
+    ),
     "G drawn to the code of fakes": (
         "task1_check",
         {
@@ -143,7 +183,12 @@ def d_loss(real_logits, fake_logits, a=0.0, b=1.0):
         {
             "task2_best_D": "def best_D(log_p, log_q, a=0.0, b=1.0):\n    return a + (b - a) * torch.sigmoid(log_q - log_p)\n"
         },
-        "You have swapped p and q: D would say 0 where real samples are.",
+        "p and q, or a and b, have changed places",
+    ),
+    "one share for both codes": (
+        "task2_check",
+        {"task2_best_D": "def best_D(log_p, log_q, a=0.0, b=1.0):\n    return a + b * torch.sigmoid(log_p - log_q)\n"},
+        "both shares are needed",
     ),
     "the logit": (
         "task2_check",
@@ -205,6 +250,13 @@ def best_D(log_p, log_q, a=0.0, b=1.0):
         predicted(slope_cross_entropy=-1.0),
         "-1 is the slope for a fake that is caught.",
     ),
+    "small, so 0": ("task3_check", predicted(slope_cross_entropy=0.0), "Small it is, but not this"),
+    "uphill": ("task3_check", predicted(slope_cross_entropy=0.0025), "the loss still falls, a little"),
+    "two at once, and both are named": (
+        "task3_check",
+        predicted(slope_squares=7.0, d_loss_guessing=0.5),
+        "not right yet: slope_squares, d_loss_guessing.",
+    ),
     "guessing, in the other codes": ("task3_check", predicted(d_loss_guessing=0.25), "0.25 is for the codes 0 and 1."),
     "guessing, in nats": ("task3_check", predicted(d_loss_guessing=1.386), "2 log 2 is cross-entropy's."),
     "chi2 knows the distance": ("task3_check", predicted(chi2_disjoint=3.0), "3 is how far they are apart"),
@@ -237,6 +289,33 @@ def best_D(log_p, log_q, a=0.0, b=1.0):
         "task4_check",
         repaired(D_LINE, "D(G(z)).square().mean() / 2"),
         "This G draws its fakes to 0, where D wants them",
+    ),
+    "D's answer detached": (
+        "task4_check",
+        repaired(D_LINE, G_LINE, "real_logits, fake_logits = D(x), D(G(z)).detach()"),
+        "D learns nothing from fakes",
+    ),
+    "losses in the other order": (
+        "task4_check",
+        repaired(G_LINE, "(D(x) - 1).square().mean() / 2 + D(G(z).detach()).square().mean() / 2"),
+        "The two losses come in the other order",
+    ),
+    "D's halves gone": (
+        "task4_check",
+        repaired("(real_logits - 1).square().mean() + fake_logits.square().mean()", G_LINE),
+        "The factors 1/2 of D's loss are gone",
+    ),
+    "G's half gone": ("task4_check", repaired(D_LINE, "(D(G(z)) - 1).square().mean()"), "The factor 1/2 of G's loss"),
+    "a sum for G": ("task4_check", repaired(D_LINE, "(D(G(z)) - 1).square().sum() / 2"), "G's loss adds up over"),
+    "D's codes swapped": (
+        "task4_check",
+        repaired("real_logits.square().mean() / 2 + (fake_logits - 1).square().mean() / 2", G_LINE),
+        "D's codes are swapped",
+    ),
+    "a sigmoid on real samples": (
+        "task4_check",
+        repaired(D_LINE, G_LINE, "real_logits, fake_logits = D(x).sigmoid(), D(G(z).detach())"),
+        "D's outputs on real samples still go through a sigmoid",
     ),
     "missing detach": (
         "task4_check",
@@ -303,6 +382,26 @@ def chi2_estimate(D, x, x_fake, a=0.0, b=1.0):
 """
         },
         "You have swapped the codes: b is that of real samples.",
+    ),
+    "sign turned": (
+        "task5_check",
+        {
+            "task5_chi2_estimate": """
+def chi2_estimate(D, x, x_fake, a=0.0, b=1.0):
+    return 8 * float(((D(x) - b) ** 2).mean() / 2 + ((D(x_fake) - a) ** 2).mean() / 2) / (b - a) ** 2 - 2
+"""
+        },
+        "the smaller D's loss, the larger",
+    ),
+    "factor upside down": (
+        "task5_check",
+        {
+            "task5_chi2_estimate": """
+def chi2_estimate(D, x, x_fake, a=0.0, b=1.0):
+    return 2 - (b - a) ** 2 / 8 * float(((D(x) - b) ** 2).mean() / 2 + ((D(x_fake) - a) ** 2).mean() / 2)
+"""
+        },
+        "The factor stands upside down",
     ),
     "cut off at 0": (
         "task5_check",
