@@ -96,7 +96,10 @@ check_close(
         (3.5, "Only one of the two factors 1/2 is there: each half of the loss has one."),
         (1.375, "You average sizes. The loss has squares."),
         (6.25, "You add up over the batch; each E is an average."),
-        (2.5, "One average over all five samples, and no factor 1/2. Each kind has an average of its own, and a factor 1/2."),
+        (
+            2.5,
+            "One average over all five samples, and no factor 1/2. Each kind has an average of its own, and a factor 1/2.",
+        ),
         (1.25, "All five samples are averaged in one heap. Each kind has an average of its own."),
         (0.295139, "You square the average. The square belongs inside: average the squares."),
         (0.213622, "There is a sigmoid in between. The codes are for D's raw output."),
