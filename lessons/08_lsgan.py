@@ -74,8 +74,8 @@ GREY = "#555555"
 # around (-1.5, 0), both 0.7 wide. The best D for these two is a line: its logit is $\log p - \log q = 6.1\,x_1$ (lesson
 # 03). Then 40 new fakes turn up anywhere. Hold D still, and let each fake follow its own gradient for 1,500 steps.
 #
-# On the right D has learned with squares: its raw output is drawn to 1 on real points and to 0 on fakes. Among lines the
-# best is $0.5 + 0.27\,x_1$. G's loss is half the square of what is missing to 1.
+# In the right-hand picture D has learned with squares: its raw output is drawn to 1 on real points and to 0 on fakes. Among
+# lines the best is $0.5 + 0.27\,x_1$. G's loss is half the square of what is missing to 1.
 
 # %%
 spots = torch.rand(40, 2, generator=torch.Generator().manual_seed(1))
@@ -100,8 +100,8 @@ for axes, (name, (D, g_loss)) in zip(both, rules.items()):
     axes.set(xlabel="x₁", ylabel="x₂", title=name)
     print(f"{name}: fakes right of x₁ = 3 move by {moved.norm(dim=1)[spots[:, 0] > 3].mean():.3f} on average")
 figure.legend(*both[0].get_legend_handles_labels(), frameon=False, loc="outside lower center", ncols=4)
-caption = "Left: a fake past D's boundary stays where it is, however far out. Right: it is pulled back."
-show(figure, caption, "Two planes with arrows. Left: none for fakes on the right. Right: all run to x₁ = 1.8.")
+caption = "From x₁ = 2 on. Left: a fake stays where it is, however far out. Right: it is pulled back to the real ones."
+show(figure, caption, "Two planes with arrows. Left: far fakes have none. Right: all arrows end at x₁ = 1.8.")
 
 # %% [markdown]
 # For cross-entropy a fake at $x_1 = 6$ is perfect: D is sure that it is real. It lies far beyond every real point, and
@@ -147,7 +147,7 @@ both[0].set(xlabel="distance from the boundary; right of 0: right side", ylabel=
 both[1].set(xlabel="distance from the boundary", ylabel="size of the gradient", ylim=(1e-6, 100))
 both[1].axhline(1e-3, color="black", linewidth=0.7)
 both[0].legend(frameon=False)
-caption = "Far on the right side (right) only least squares has a gradient. The sigmoid kills it on both sides."
+caption = "Far out where fakes pass for real, only least squares has a gradient. The sigmoid kills it at both ends."
 show(figure, caption, "Left: three losses by distance. Right: their gradients; least squares grows on both sides of 1.")
 far = distance.detach() >= 7
 growth = slopes["least squares, code 1"][far].diff() / distance.detach()[far].diff()
@@ -285,7 +285,7 @@ run.wait()
 #   overtaken it: a D that is sure and wrong pays more than one that guesses.
 # - After the first rounds D's mean outputs lie between the codes nearly always, real above fake, and swing together.
 #   They would sit *at* the codes only if D never erred.
-# - Noise until round 300, shapes of digits at 500. Whether that is soon, section 7 measures against the vanilla GAN.
+# - Noise at round 100, blots with a ring or a stroke at 300, shapes of digits at 500. Section 7 says whether that is soon.
 # - "0.25 is less than lesson 04's 1.39, so this D is better": no. The two losses have different units. A D that guesses
 #   pays 1.39 in one game and 0.25 in the other. Never compare the height of losses across objectives.
 
@@ -301,7 +301,7 @@ show(
 # %% [markdown]
 # ## 6. Explore
 #
-# What pushes a fake? The slope of G's loss where the fake lies: $\text{push}(x) = (c - D^*(x)) \cdot D^{*\prime}(x)$, how far
+# What pushes a fake? Minus the slope of G's loss where it lies: $\text{push}(x) = (c - D^*(x)) \cdot D^{*\prime}(x)$, how far
 # D's answer is from $c$, times how steep D is there. Slide the fakes, $N(t, 1)$, towards the real numbers, $N(0, 1)$. A push
 # below 0 is a push to the left, towards the real numbers. (To compare, the ±1 coding is divided by 4: its codes are twice
 # as far apart, so its squares are four times as large. Where no kernel listens, one picture stands still here.)
@@ -372,7 +372,7 @@ for (name, codes), style, colour in zip(CODINGS.items(), ("-", "--"), (CRITIC, F
 axes.set(xlabel="step", ylabel="t, the mean of the fakes", ylim=(0, 5.2))
 axes.legend(frameon=False)
 caption = "The best D in every step. The coding with the χ² creeps at the end; the other one arrives."
-show(figure, caption, "Four falling curves; two reach 0, two flatten out above it; those from 5 wait before they fall.")
+show(figure, caption, "Four falling curves; two reach 0. With the ±1 coding one flattens out at 0.5, one stays near 5.")
 print({f"{name} from {begin:g}": round(end, 3) for (name, begin), end in ends.items()})
 
 # %% [markdown]
@@ -513,7 +513,7 @@ for (name, runs), style, colour in zip(STORED.items(), ("--", "-", ":"), (GREY, 
 axes.set(xlabel="round", ylabel="FID-d (n = 2,000)", yticks=[20, 50, 100, 200], yticklabels=[20, 50, 100, 200])
 axes.minorticks_off()
 axes.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
-caption = "LSGAN is ahead at every moment, but the lead shrinks. The seeds of a game lie close together."
+caption = "LSGAN is ahead at every moment, but the lead shrinks."
 show(figure, caption, "Falling curves: LSGAN lowest, vanilla meets it almost at round 2,400, the ±1 coding highest.")
 
 # %% [markdown]
