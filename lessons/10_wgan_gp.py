@@ -299,7 +299,7 @@ trainer = Trainer(gan, data, batch_size=32, lr=1e-3, n_critic=3, ema_decay=0.99)
 def slope_and_distance(n):
     """The critic's mean slope at n new interpolates, and the distance that it sees, E D(x) - E D(G(z))."""
     with torch.no_grad():
-        x, x_fake = data.sample(n), gan.G(gan.sample_z(n))
+        x, x_fake = trainer.data.sample(n), gan.G(gan.sample_z(n))
         distance = (gan.D(x).mean() - gan.D(x_fake).mean()).item()
     epsilon = torch.rand(n, 1, 1, 1, device=x.device)
     return slopes(gan.D, epsilon * x + (1 - epsilon) * x_fake).mean().item(), distance
@@ -487,7 +487,7 @@ show(figure, caption, "Three matrices: a diagonal, a full one, a diagonal.")
 # ## 7. Measure it
 #
 # The hard toy of the field is the **grid of 25**: spacing 2, width 0.05, so that all modes together fill a fiftieth of the
-# square. Lesson 07's GAN covered hardly any. The weight is 0.1 here, as in the toys of the paper's own code: with a slope
+# square. Lesson 07's GAN covered few. The weight is 0.1 here, as in the toys of the paper's own code: with a slope
 # of 1 the middle of such a mode scores only 0.05 above its edge, and a weaker spring lets the critic be steep. He's weights
 # spread G's first fakes all over the grid, so no mode is out of reach.
 
@@ -515,7 +515,7 @@ show(figure, caption, "Three scatter plots over 25 crosses: points on them, some
 # The package ships the weights of a longer run of this game. What lies between modes is the price of a continuous G: between
 # two latents that land on different modes it has to cross.
 #
-# **Where the measure misleads.** Points thrown at random cover all 25 modes, if you count 50,000 of them. State the number of
+# **Where the measure misleads.** Points thrown at random cover 25 modes or nearly so, if you count 50,000 of them. State the number of
 # samples, and the share of good ones beside it. And a slope near 1 is no sign of quality: any G has a critic with that.
 #
 # ### Does it hold for other nets?
