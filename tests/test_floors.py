@@ -17,6 +17,7 @@ FLOORS = {
         "regularizers",
         "divergences",
         "blocks",
+        "diffaugment",
         "latent",
         "upsampling",
         "data",
@@ -24,7 +25,7 @@ FLOORS = {
     ),
     1: ("gan",),
     2: ("models",),
-    3: ("training", "fast", "checkpoints", "distributed", "health", "publishing"),
+    3: ("training", "fast", "checkpoints", "distributed", "health", "publishing", "doctor"),
     4: ("views", "checks", "__main__"),
 }
 FLOOR = {name: floor for floor, names in FLOORS.items() for name in names}
