@@ -11,10 +11,12 @@ class Run:
         trainer: the trainer, which may be paused, stopped and changed at any time.
         driver: "thread", "poll" or "sync".
         dashboard: the live view, or None in the ``sync`` driver.
+        doctor: the ``Panel`` of the training doctor under it, or None.
     """
 
-    def __init__(self, trainer, rounds, driver, dashboard, picture):
+    def __init__(self, trainer, rounds, driver, dashboard, picture, doctor=None):
         self.trainer, self.driver, self.dashboard, self.picture = trainer, driver, dashboard, picture
+        self.doctor = doctor
         self.rounds = rounds
         self._first_round, self._first_second = trainer.round, trainer.seconds
         self._background = None
@@ -46,7 +48,7 @@ class Run:
         return f"<Run: {self.trainer.state}, round {self.trainer.round:,} of {self._first_round + self.rounds:,}>"
 
 
-def train(trainer, rounds, *, driver=None, picture=None):
+def train(trainer, rounds, *, driver=None, picture=None, doctor=True):
     """Train ``rounds`` rounds in view of a live dashboard with pictures, curves, buttons and sliders.
 
     In Jupyter this returns at once and training goes on in the background; in Colab it returns when training is done;
@@ -58,6 +60,7 @@ def train(trainer, rounds, *, driver=None, picture=None):
         driver: "thread", "poll" or "sync"; else the environment variable ``GANEDU_DRIVER``, else what the kernel is.
         picture: a function ``picture(trainer)`` that returns the bytes of a PNG or the text of an SVG, to be shown in
             place of the samples. It must not draw random numbers that training draws too.
+        doctor: whether the training doctor watches and says beneath the dashboard what is going on.
 
     Returns:
         a ``Run``.
@@ -77,9 +80,14 @@ def train(trainer, rounds, *, driver=None, picture=None):
 
     from ganedu.views.dashboard import Dashboard
 
-    dashboard = Dashboard(trainer, rounds, picture=picture)
+    dashboard, panel = Dashboard(trainer, rounds, picture=picture), None
+    if doctor:
+        from ganedu.views.doctor import panel_for
+
+        panel = panel_for(trainer)
+        dashboard.widget.children += (panel.widget,)
     dashboard.show()
-    run = Run(trainer, rounds, driver, dashboard, picture)
+    run = Run(trainer, rounds, driver, dashboard, picture, panel)
     dashboard.begin()
     if driver == "thread":
         run._background = Background(trainer, rounds, dashboard.update, dashboard.end)
