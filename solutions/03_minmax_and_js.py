@@ -30,7 +30,7 @@
 # Plan 60 minutes. You need lesson 03 and no GPU.
 #
 # **How it works.** Write your code in place of the line that raises `NotImplementedError`. Then run the check below
-# the task. A check that is content prints one line with a ✓; one that fails tells you what is wrong. Your instructor
+# the task. A check that passes prints one line with a ✓; one that fails tells you what is wrong. Your instructor
 # runs further checks with other inputs, so write code that holds in general. No task needs the answer to an earlier
 # one: if you are stuck, go on.
 
@@ -368,7 +368,8 @@ def mark(answers, marked):
 answers = read_predictions("loss_if_equal", "loss_if_disjoint")
 print(
     "✓ Task 3, losses: the form is right; whether the answers are is marked when you hand in. "
-    "On your own: `python tools/grading.py exercises/03_minmax_and_js.ipynb`."
+    "On your own, from the repository's root: `.venv/bin/python tools/grading.py exercises/03_minmax_and_js.ipynb` "
+    "(needs the instructor extra)."
 )
 ### BEGIN HIDDEN TESTS
 LOG2 = math.log(2)

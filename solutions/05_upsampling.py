@@ -18,7 +18,7 @@
 # Plan 45 to 60 minutes. You need lesson 05 and no GPU.
 #
 # **How it works.** Write your code in place of the line that raises `NotImplementedError`. Then run the check below
-# the task. A check that is content prints one line with a ✓; one that fails tells you what is wrong. Your instructor
+# the task. A check that passes prints one line with a ✓; one that fails tells you what is wrong. Your instructor
 # runs further checks with other inputs, so write code that holds in general. No task needs the answer to an earlier
 # one: if you are stuck, go on.
 
