@@ -461,7 +461,7 @@ for name, looks in runs.items():
 seed_all(SEED)
 images = digits("train")
 trainer = Trainer(DCGAN(), images, batch_size=32, lr=1e-3, ema_decay=0.995, seed=SEED)
-run = train(trainer, rounds=800)
+run = train(trainer, rounds=600)
 
 # %%
 run.wait()
@@ -508,7 +508,7 @@ show(figure, caption, "Two tables of recall: five generators by ten digits.")
 #
 # ### Where the measure misleads
 #
-# 1. *The features decide.* In plain pixels dropping costs little recall, 0.64 for 0.70: a 4 there is near a 9. And the blots
+# 1. *The features decide.* In plain pixels dropping costs little recall, 0.64 for 0.68: a 4 there is near a 9. And the blots
 #    have precision 1: fifty directions do not see grain. The classifier is no neutral judge either: it did the throwing away.
 # 2. *Recall asks whether, not how often.* The honest GAN's rarest digit is far below its fair 10 %, and its recall is high: few
 #    samples, far apart, have large balls. On the ring, scattered fakes gain recall in the same way (first row). Count where

@@ -4,6 +4,7 @@ import math
 import re
 from pathlib import Path
 
+import nbformat
 import numpy as np
 import pytest
 import torch
@@ -136,6 +137,18 @@ def test_numbers_in_the_text_are_right(lesson):
         for turn in (dirac.simultaneous, dirac.alternating)
     }
     assert f"at most {size[dirac.simultaneous]:.2f} simultaneous, {size[dirac.alternating]:.2f} alternating" in text
+
+
+def test_measured_numbers_in_the_text_are_those_of_the_committed_run():
+    notebook = nbformat.read(LESSON.with_suffix(".ipynb"), as_version=4)
+    printed = "".join(o.get("text", "") for c in notebook.cells if c.cell_type == "code" for o in c.outputs)
+    text = LESSON.read_text(encoding="utf-8")
+    recall = {name: value for name, value in re.findall(r"pixels +(.+?) +precision .*recall ([\d.]+)", printed)}
+    assert f"dropping costs little recall, {recall['drops 5 to 9']} for {recall['the GAN']}" in text
+    blot, sharp = (re.search(rf"classifier {name} +precision ([\d.]+)", printed)[1] for name in ("slow D", "collapsed"))
+    assert float(sharp) == 1 and f"{blot} where it is a blot" in text
+    missed = re.search(r"1 D step, min-max, raw G: modes missed: ([\d.]+)", printed)[1]
+    assert f"for G's {missed}, but lags" in text
 
 
 # --- the playground's table: each failure can be provoked with what the panel offers, and mended ------------------
