@@ -25,7 +25,7 @@
 #
 # - compute an earth mover's distance by hand, as a linear program, and as its dual, and say why the three agree;
 # - turn the dual into a game: the critic, why it has no sigmoid, what clipping its weights does and what it costs;
-# - read a critic's estimate: what it tells within a run, and what it never tells;
+# - read a critic's estimate: what it tells within a run, and what it never tells.
 #
 # You need lessons 03, 04 and 08. Plan 100 minutes; the computer works for one of them on a CPU, a few on a GPU (longer runs).
 
@@ -111,11 +111,10 @@ show(figure, caption, "Left: S-shaped answers, flat at 0 over the fakes. Right: 
 #
 # ### Moving earth
 #
-# Think of the fakes as heaps of earth, and of the real samples as holes of the same total size. Carrying earth costs
-# weight times distance. The **earth mover's distance** $W_1$ is the cost of the cheapest plan.
+# Fakes are heaps of earth, real samples are holes of the same total size. Carrying earth costs weight times distance. The
+# **earth mover's distance** $W_1$ is the cost of the cheapest plan.
 #
-# **By hand.** Places 0, 1 and 3. Fakes $q = (\frac12, 0, \frac12)$, real $p = (\frac14, \frac12, \frac14)$. A **plan** $\pi$ is a table: how much
-# goes from where to where. Each row adds up to $q$, each column to $p$.
+# **By hand.** Places 0, 1, 3. Fakes: $q$ = (½, 0, ½), real: $p$ = (¼, ½, ¼). A **plan** $\pi$ is a table of how much goes where:
 #
 # | from ↓ to → | 0 | 1 | 3 | $q$ |
 # |---|---|---|---|---|
@@ -124,12 +123,12 @@ show(figure, caption, "Left: S-shaped answers, flat at 0 over the fakes. Right: 
 # | 3 | 0 | ¼ | ¼ | ½ |
 # | $p$ | ¼ | ½ | ¼ | 1 |
 #
-# Its cost: $\frac14 \cdot 1 + \frac14 \cdot 2 = 0.75$. Spreading each heap over all places in the shares of $p$ is a plan too, and
+# Its rows add up to $q$, its columns to $p$. Its cost: $\frac14 \cdot 1 + \frac14 \cdot 2 = 0.75$. Spreading each heap over all places in the shares of $p$ is a plan too, and
 # costs 1.5. On a line you can cut: left of a cut between 0 and 1 lies ½ of $q$ and ¼ of $p$, so ¼ must cross it, over a
 # gap of 1; between 1 and 3 it is ½ against ¾, over a gap of 2. Again $\frac14 \cdot 1 + \frac14 \cdot 2$: lesson 03's area between
 # the distribution functions.
 #
-# The cheapest table is a **linear program**: a linear cost, linear conditions. SciPy solves those.
+# The cheapest table is a **linear program**: linear cost, linear conditions. SciPy solves those.
 
 
 # %%
@@ -160,10 +159,11 @@ print(f"cheapest plan {cost:.2f}\n{plan.round(2) + 0.0}")
 # | 4 | $\max_f\; \mathbb{E}_p[f] - \mathbb{E}_q[f] \;=\; W_1$ | **Kantorovich and Rubinstein**: the two programs meet |
 #
 # **By hand.** $f = (0, 1, -1)$ climbs by 1 from 0 to 1 and falls by 2 from 1 to 3: allowed. $\mathbb{E}_p[f] = \frac12 - \frac14
-# = \frac14$, $\mathbb{E}_q[f] = -\frac12$, difference 0.75. By line 3 no plan is cheaper than 0.75, by line 1 no score is better: both are the best.
+# = \frac14$, $\mathbb{E}_q[f] = -\frac12$, difference 0.75. By line 3 no plan costs less than these scores gain, and no scores
+# gain more than that plan costs. Both are 0.75, so both are the best.
 #
-# Line 4 is the fact that linear programs have duals. You do not prove it here, you check it. Between samples it is enough
-# to ask for the slope between each real sample and each fake; then $f(x) = \min_j\,(f(\text{fake}_j) + \lVert x - \text{fake}_j \rVert)$, a
+# Line 4: linear programs have duals. You do not prove it here, you check it. Between samples it is enough to ask for the
+# slope between each real sample and each fake; then $f(x) = \min_j\,(f(\text{fake}_j) + \lVert x - \text{fake}_j \rVert)$, a
 # lower hull of cones, carries the scores to all other places with slope at most 1.
 
 
@@ -177,8 +177,8 @@ def best_scores(x, x_fake):
     ways = torch.cdist(x.double(), x_fake.double()).flatten().numpy()
     minus_gain = np.concatenate([np.full(n, -1 / n), np.full(m, 1 / m)])
     found = linprog(minus_gain, A_ub=pairs, b_ub=ways, bounds=(None, None))
-    at_fakes = torch.from_numpy(found.x[n:]).float()
-    return -found.fun, lambda points: (at_fakes + torch.cdist(points, x_fake)).min(1, keepdim=True).values
+    at_fakes = torch.from_numpy(found.x[n:])
+    return -found.fun, lambda points: (at_fakes + torch.cdist(points.double(), x_fake.double())).amin(1, keepdim=True)
 
 
 FAKES = {"N(1, 1²)": gaussian(1, 1), "N(0, 3²)": gaussian(0, 3), "N(4, 1²)": gaussian(4, 1)}
@@ -277,16 +277,16 @@ class WGAN(GAN):
 # %% [markdown]
 # ## 5. Predict, then train
 #
-# The recipe to the letter, with the opening of the authors' code: while the critic knows nothing, it gets 100 steps for
-# each of G's, for 25 rounds. (On a CPU you play 10 of them; section 7 has the rest.) One thing is ours. torch fills D's first
-# layer with weights up to $1/\sqrt{784} = 0.036$, outside the box, so the first clip would put three quarters of all
-# weights *onto its walls* before anything is learned. To see what training does, shrink them into the box first.
+# The recipe to the letter, with the opening of the authors' code: 100 critic steps for each of G's, for 25 rounds (on a CPU
+# you play 10 of them). One thing is ours. torch fills D's first layer with weights up to $1/\sqrt{784} = 0.036$, so the first
+# clip would put three quarters of all weights *onto the walls* of the box before anything is learned. To see what training
+# does, shrink them into the box first.
 #
 # **Predict before you run:**
 #
 # 1. `d_loss` has no lower end. Which way does it go during the opening, which way afterwards?
 # 2. A histogram of the critic's weights after the opening: a bell, a box, two spikes?
-# 3. Will there be digits after 100 rounds?
+# 3. Will there be digits at the end?
 
 # %%
 OPENING, ROUNDS, FAST_ROUNDS = {"cpu": (10, 80, 250), "gpu": (25, 400, 1250)}[tier()]
@@ -298,7 +298,7 @@ def judge(D, x, x_fake):
     """(estimate, steepest slope |D(a) - D(b)| / ‖a - b‖ over all pairs of a real a and a fake b)"""
     with torch.no_grad():
         on_real, on_fakes = D(x), D(x_fake)
-        slopes = (on_real - on_fakes.T).abs() / torch.cdist(x, x_fake)
+        slopes = (on_real - on_fakes.T).abs() / torch.cdist(x.double(), x_fake.double())  # 32 bits blur near pairs
     return (on_real.mean() - on_fakes.mean()).item(), slopes.max().item()
 
 
@@ -353,7 +353,7 @@ run = train(trainer, rounds=ROUNDS)
 run.wait()
 
 # %% [markdown]
-# 1. Down at once: after two rounds of the opening the estimate $-L_D$ is above 20. Then up, smoothly: the fakes come nearer.
+# 1. Down at once: after two rounds of the opening the estimate $-L_D$ is above 20. Then `d_loss` climbs: fakes come nearer.
 #    *"D's loss goes up, so something breaks"*: no. Here $-L_D$ is a distance, and G makes it small.
 # 2. Two spikes. Section 7 draws them.
 # 3. No digits, only blots. G moves at $5 \cdot 10^{-5}$; the authors played hundreds of thousands of rounds.
@@ -372,9 +372,9 @@ run.wait()
 # %% [markdown]
 # ## 6. Explore
 #
-# A critic's picture of the plane. Real points: a ring of 8 heaps. Fakes: the same, blurred by 0.7. Both **stand still**, and
-# critics learn until little changes. `judge` says how much of $W_1$ a critic finds: by lines 1 and 2, estimate over steepest
-# slope is at most $W_1$ for *any* critic, and the unknown K drops out. (Where no kernel listens, one picture stands still.)
+# Real points: a ring of 8 heaps. Fakes: the same, blurred by 0.7. Both **stand still**, and critics learn until little changes.
+# By lines 1 and 2, estimate over steepest slope is at most $W_1$ for *any* critic, and the unknown K drops out: `judge` says
+# how much of $W_1$ a critic finds. (Where no kernel listens, one picture stands still.)
 
 
 # %%
@@ -497,7 +497,8 @@ print(f"second layer, 256 units, different patterns of signs: {different}")
 #
 # ### What the estimate tells
 #
-# The paper's promise: a loss that goes down as samples get better. Both runs were looked at all along.
+# The paper's promise: a loss that goes down as samples get better. Spearman's rank correlation is 1 where two curves always
+# rise and fall together, -1 where one always rises as the other falls.
 
 # %%
 warm = {"the recipe": paper_log[1:], "fast G": fast_log[1:]}
@@ -506,7 +507,7 @@ rho = {name: spearmanr(c[2], c[3]).statistic for name, c in columns.items()}
 figure, both = plt.subplots(1, 2, figsize=(9.5, 3.2), layout="constrained")
 for axes, (name, log), colour in zip(both, warm.items(), (CRITIC, FAKE)):
     axes.plot(columns[name][2], columns[name][3], "o-", color=colour, linewidth=0.8)
-    axes.margins(x=0.2)
+    axes.margins(x=0.3)
     for row in (log[0], log[-1]):
         axes.annotate(f" round {row[0]}", (row[2], row[3]))
     axes.set(xlabel="the critic's estimate", ylabel="FID-d of G (n = 1,000)", title=f"{name}: Spearman {rho[name]:.2f}")
@@ -518,16 +519,16 @@ for name, log in warm.items():
         print(f"{name:12} {round_:6} {estimate:9.3f} {slope:6.3f} {estimate / slope:17.2f} {score:6.0f}")
 
 # %% [markdown]
-# With the recipe the two fall hand in hand: the critic is near its best at each moment, so its estimate means something. But
-# look what it calls near: blots with FID-d 500, worse than the untrained G's 290. The longer run of the stored curve ends no
-# better: at round 1,000 the estimate is 0.02 and FID-d 470. A critic of two different units has nothing left to find.
+# With the recipe the two fall hand in hand: the critic is near its best at each moment. But look what it calls near: blots with
+# FID-d 500, worse than the untrained G's 290. The run of the stored curve ends no better: at round 1,000 the estimate is
+# 0.02 and FID-d 470. A critic of two different units has nothing left to find.
 #
 # With the fast G the images become digits, FID-d falls far under 100, and **the estimate does not follow**. Read the column
-# *slope*: this critic is far from its best and still getting steeper. Its K grows while the fakes come nearer. Estimate over
-# slope is no help: what such a critic finds is a lower bound, and a loose one.
+# *slope*: this critic is far from its best and still getting steeper, while the fakes come nearer. Estimate over slope is no
+# help: what such a critic finds is a loose lower bound.
 #
-# So an estimate is a distance times K. Within one run, with a critic that keeps up, it may guide you. Between two runs, two
-# values of c, two nets it says nothing: compare the slopes of the two last rows of either run.
+# So an estimate is a distance times K. Within one run, with a critic that keeps up, it may guide you. Between two runs or two
+# values of c it says nothing: compare the slopes in the last row of each run.
 #
 # The claims of this lesson, checked:
 
@@ -553,9 +554,9 @@ print(f"Every claim of this lesson holds. Spearman with the fast G, reported onl
 # %% [markdown]
 # ## 8. What breaks, in practice
 #
-# - *"The critic's loss is the Wasserstein distance."* It is at most K times it, K unknown, and only for a critic at its best.
+# - *"The critic's loss is the Wasserstein distance."* Its negative is at most K times it, K unknown, and less for any critic but the best.
 # - *"So clip the gradients."* No: those are made small in every step, and the weights walk on. The box is for the weights.
-# - *"The critic must not get too good"*, lesson 03's worry: no. Here the better the critic, the truer the slope.
+# - *"The critic must not get too good"*: with slope 1, no; the better, the truer. In the box the best one has two units left.
 # - Momentum on the critic made the authors' training unstable: hence RMSprop. A batch norm in it rescales what the box holds.
 #
 # **The library's twin.** `ganedu.models.wgan` has this game; G's rate there is that of the fast run.
@@ -574,7 +575,6 @@ print(f"equal losses: D {twin.d_loss(x, z):.4f}, G {twin.g_loss(x, z):.4f}; clip
 #   is such an $f$, made of a net: no sigmoid, no logarithm, a bounded slope. G climbs its scores.
 # - Clipping bounds the slope by an unknown K. The weights pile up at the walls, units become copies, and most of $W_1$ is missed.
 # - The estimate is a guide within a run whose critic keeps up. It compares no two runs.
-# - Before you quote a histogram of trained weights, look at the one before training.
 #
 # **Exercises:** [exercise 09](../exercises/09_wgan.ipynb): the game, the distance on the line, a critic that has lost its box,
 # and a distance out of any critic. Then, ungraded: start the recipe with `shrink=False`. Predict the curve first.

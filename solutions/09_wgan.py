@@ -582,6 +582,8 @@ show_turns(repaired_turn, "Repaired: real numbers score higher, and no weight le
 #
 # It holds for *any* critic, as in lines 3 and 4 of the lesson. A critic that has learned the wrong way round gives a
 # number below 0: leave it so. You may count on it that no real sample lies exactly on a fake, and that D is not constant.
+# (`torch.cdist` has the distances of all pairs. With many 32-bit samples it blurs those of very close pairs: hand it
+# `x.double()` and `x_fake.double()`, or write the differences out.)
 
 
 # %% nbgrader={"grade": false, "grade_id": "task5_w1_bound", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -594,7 +596,7 @@ def w1_bound(D, x, x_fake):
     ### BEGIN SOLUTION
     with torch.no_grad():
         real_logits, fake_logits = D(x), D(x_fake)
-        slopes = (real_logits - fake_logits.T).abs() / torch.cdist(x, x_fake)  # (N, M): every pair
+        slopes = (real_logits - fake_logits.T).abs() / torch.cdist(x.double(), x_fake.double())  # (N, M): every pair
         return ((real_logits.mean() - fake_logits.mean()) / slopes.max()).item()
     ### END SOLUTION
 
