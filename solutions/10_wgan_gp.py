@@ -490,11 +490,11 @@ if wrong:
 # ## Task 4. Debug a critic's loss
 #
 # Real numbers come from around 3, fakes from around 0. This loss is meant to be the critic's of lesson 10, with
-# $\lambda = 10$. It runs without an error, and it has **two faults**.
+# $\lambda = 100$, a spring so stiff that the slope stays close to 1. It runs without an error, and it has **two faults**.
 
 
 # %% nbgrader={"grade": false, "grade_id": "broken", "locked": true, "schema_version": 3, "solution": false, "task": false}
-def broken_d_loss(G, D, x, z, gp_weight=10.0):
+def broken_d_loss(G, D, x, z, gp_weight=100.0):
     """The critic's loss with a gradient penalty. It has two faults."""
     x_fake = G(z).detach()
     epsilon = torch.rand(len(x), 1)
@@ -540,14 +540,14 @@ show_critic(broken_d_loss, "broken", "Batches of 8. G climbs this curve: which w
 # A critic that holds its slope rises by about 1 per step of 1, from the fakes to the real numbers. Read the picture:
 #
 # 1. Which way does the curve go? Which kind of number does this loss want to score high?
-# 2. How steep is it? Where have you met that number in this task?
+# 2. How many times too steep is it, roughly? Which number of this task is that? (The picture's caption names it.)
 #
 # Write `repaired_d_loss`. It draws its own $\varepsilon$, one a sample, with `torch.rand`, and works for samples of any shape.
 # As always, D's loss sends no gradient into G.
 
 
 # %% nbgrader={"grade": false, "grade_id": "task4_repaired", "locked": false, "schema_version": 3, "solution": true, "task": false}
-def repaired_d_loss(G, D, x, z, gp_weight=10.0):
+def repaired_d_loss(G, D, x, z, gp_weight=100.0):
     """The critic's loss with a gradient penalty, a tensor of shape ()."""
     ### BEGIN SOLUTION
     x_fake = G(z).detach()
@@ -774,3 +774,13 @@ for gp_weight in (1.0, 10.0, 100.0):
     print(
         f"weight {gp_weight:5g}: scores differ by {plain:.3f}, safe {safe_distance(D, x, x_fake, places):.3f}, exact 3"
     )
+
+# %% [markdown]
+# A soft spring lets the scores differ by more than the distance. The bound does not exceed it, and a critic that has not
+# finished learning gives a bound that is true and far too small.
+#
+# ## What you take away
+#
+# - The penalty looks at each sample's own slope, over all of its dimensions, at a place of its own between fake and data.
+# - Sum, not mean; one norm a sample; `create_graph`. Each slip still gives a number, and trains another critic.
+# - A matrix of who depends on whom shows in a second whether a net may stand under such a penalty.

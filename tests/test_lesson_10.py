@@ -203,7 +203,7 @@ def test_a_run_of_the_robustness_table(benchmark):
     row = benchmark["play"]("WGAN-GP", "batch norm", 0, rounds=2)
     assert row["ended"] == "whole" and row["rounds"] == 2 and row["modes"] == 8
     trainer = benchmark["make_trainer"]("WGAN", "high rate", 1)
-    assert trainer.lr("D") == pytest.approx(5e-4) and trainer.lr("G") == pytest.approx(1e-2)
+    assert trainer.lr("D") == pytest.approx(2e-3) and trainer.lr("G") == pytest.approx(2e-2)
     trainer = benchmark["make_trainer"]("R1", "deep", 1)
     assert sum(isinstance(layer, nn.Linear) for layer in trainer.game.D) == 9
     norms = [sum(isinstance(m, nn.BatchNorm1d) for m in benchmark["make_trainer"]("GAN", s, 0).game.modules())
