@@ -107,7 +107,7 @@ def small_digits(lr, rounds, seed, **more):
 
 
 AWAY = mixture([[3.0, 3.0], [5.0, 3.0], [4.0, 5.0]], 0.3)
-HALF_OUT = mixture([[-0.7, 0.0], [0.7, 0.0], [0.0, 0.7], [2.0, 0.0], [-2.0, 0.0], [0.0, 2.0]], 0.1)
+HALF_OUT = mixture([[-0.7, 0.0], [0.7, 0.0], [0.0, 0.7], [2.0, 0.0], [-2.0, 0.0], [0.0, 2.0]], 0.2)
 
 RUNS = {
     STRONG: [
@@ -132,18 +132,19 @@ RUNS = {
         partial(small_digits, lr=(5e-5, 1e-3), rounds=200),
     ],
     OSCILLATION: [
-        lambda seed: play(seed, AWAY, (0.1, 0.1), game=circling(relativistic, (0.9, 0.99), 2), every=10),
-        lambda seed: play(seed, gaussian(3.0, 1.0), (0.1, 0.1), game=circling(wasserstein, (0.9, 0.99), 1), every=10),
+        lambda seed: play(seed, AWAY, (5e-2, 5e-2), game=circling(relativistic, (0.9, 0.99), 2), rounds=800, every=10),
+        lambda seed: play(
+            seed, gaussian(3.0, 1.0), (5e-2, 5e-2), game=circling(wasserstein, (0.9, 0.99), 1), rounds=800, every=10
+        ),
         lambda seed: play(seed, AWAY, (5e-2, 5e-2), game=circling(hinge, (0.9, 0.99), 2), every=10),
         lambda seed: play(seed, AWAY, (2e-2, 5e-2), game=circling(wasserstein, (0.5, 0.99), 2), every=10),
         lambda seed: play(
             seed, gaussian(5.0, 1.0), (5e-2, 5e-2), game=circling(relativistic, (0.9, 0.99), 1), every=10
         ),
-        partial(play, data=two_moons(), lr=(2e-2, 2e-2), objective=hinge, rounds=400, every=10),
     ],
     DROPPING: [
         lambda seed: play(seed, grid(5, 1.0), (2e-3, 2e-3), game=walled_in(nonsaturating, nn.Tanh()), rounds=500),
-        lambda seed: play(seed, grid(3), (2e-3, 2e-3), game=walled_in(nonsaturating, nn.ReLU()), rounds=500),
+        lambda seed: play(seed, HALF_OUT, (2e-3, 2e-3), game=walled_in(nonsaturating, nn.Tanh()), rounds=500),
         lambda seed: play(seed, grid(3, 1.0), (2e-3, 2e-3), game=walled_in(least_squares, nn.Sigmoid()), rounds=500),
         lambda seed: play(seed, grid(3, 1.0), (2e-3, 2e-3), game=walled_in(hinge, nn.Sigmoid()), rounds=500),
         lambda seed: play(seed, HALF_OUT, (2e-3, 2e-3), game=walled_in(relativistic, nn.Tanh()), rounds=500),
