@@ -288,7 +288,7 @@ class Compiled:
             game, parameters = self.step.game, list(self.step.game.G.parameters())
 
             def generate(z):
-                with self.step.in_precision():
+                with self.step.in_precision(z):
                     return game.G(z)
 
             program = torch.compile(generate, fullgraph=True, dynamic=False, options={"fallback_random": True})

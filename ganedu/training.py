@@ -161,12 +161,12 @@ class Step:
 
     def loss(self, player, x, z):
         """What ``player`` minimises, its nets computed in this step's precision."""
-        with self.in_precision():
+        with self.in_precision(x):
             return self.game.loss(player, x, z)
 
-    def in_precision(self):
-        """A block in which nets compute in this step's precision."""
-        return torch.autocast(self.generator.device.type, self.precision, enabled=self.precision != torch.float32)
+    def in_precision(self, x):
+        """A block in which nets compute in this step's precision, on the device of ``x``."""
+        return torch.autocast(x.device.type, self.precision, enabled=self.precision != torch.float32)
 
 
 class _Once:
