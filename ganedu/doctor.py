@@ -740,8 +740,10 @@ def _dropping(course, exams, examiner, settings):
         if not lost or precision < (0.5 if examiner.modes is not None else 0.25):
             return None
         counts = course.recent("lost")
-        if counts and counts[-1] < counts[0]:
-            return None  # parts are still being found
+        if counts:
+            before, after = _halves(counts)
+            if after < BETTER * before:
+                return None  # parts are still being found
         evidence = _about_lost(lost, examiner)
     else:
         lost, covered = (), max(exam.covered for exam in exams)

@@ -89,9 +89,9 @@ class Shift(nn.Module):
         return self.place + self.width * z
 
 
-def circling(objective, betas, d, width=1.0):
+def circling(objective, betas, d, width=1.0, descent=()):
     """A G that moves and a D with one slope: all that they can do is circle."""
-    return Played(objective, Shift(d, width), nn.Linear(d, 1), d, betas=betas)
+    return Played(objective, Shift(d, width), nn.Linear(d, 1), d, betas=betas, descent=descent)
 
 
 def walled_in(objective, wall, d=2, r1_gamma=0.3):
@@ -134,7 +134,11 @@ RUNS = {
     OSCILLATION: [
         lambda seed: play(seed, AWAY, (5e-2, 5e-2), game=circling(relativistic, (0.9, 0.99), 2), rounds=800, every=10),
         lambda seed: play(
-            seed, gaussian(3.0, 1.0), (5e-2, 5e-2), game=circling(wasserstein, (0.9, 0.99), 1), rounds=800, every=10
+            seed,
+            gaussian(3.0, 1.0),
+            (0.1, 0.1),
+            game=circling(wasserstein, (0.9, 0.99), 1, descent=("D", "G")),
+            every=10,
         ),
         lambda seed: play(seed, AWAY, (5e-2, 5e-2), game=circling(hinge, (0.9, 0.99), 2), every=10),
         lambda seed: play(seed, AWAY, (2e-2, 5e-2), game=circling(wasserstein, (0.5, 0.99), 2), every=10),
@@ -143,7 +147,7 @@ RUNS = {
         ),
     ],
     DROPPING: [
-        lambda seed: play(seed, grid(5, 1.0), (2e-3, 2e-3), game=walled_in(nonsaturating, nn.Tanh()), rounds=500),
+        lambda seed: play(seed, grid(5, 1.0), (2e-3, 2e-3), game=walled_in(nonsaturating, nn.Tanh()), rounds=700),
         lambda seed: play(seed, HALF_OUT, (2e-3, 2e-3), game=walled_in(nonsaturating, nn.Tanh()), rounds=500),
         lambda seed: play(seed, grid(3, 1.0), (2e-3, 2e-3), game=walled_in(least_squares, nn.Sigmoid()), rounds=500),
         lambda seed: play(seed, grid(3, 1.0), (2e-3, 2e-3), game=walled_in(hinge, nn.Sigmoid()), rounds=500),
