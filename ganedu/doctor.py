@@ -7,8 +7,8 @@ What D says means something else under each objective, so the doctor first finds
 the game's ``objective``, or by playing the game's own losses with D's outputs shifted (``read``). What it compares then is
 free of units: the share of pairs that D ranks rightly, D's loss as a share of that of a tie, G's slope as a share of that.
 
-Thresholds stand in capitals, each with what it separates. They were set on runs with the seeds 100 to 105 of
-tests/test_doctor.py, which tests other seeds.
+Thresholds stand in capitals, each with what it separates. They were set on runs of tests/doctor_runs.py with seeds below
+300; tests/test_doctor.py tests other seeds.
 """
 
 import collections
@@ -639,7 +639,7 @@ def _collapsed(course, exams, examiner, settings):
         return None  # the median: a heap that jumps is drawn out for a moment
     if spread:
         before, after = _halves(spread)
-        if after > before / BETTER and after > 0.1 and course.progressing:
+        if after > before / BETTER and after > NARROW / 2 and course.progressing:
             return None  # it is opening up
     last = exams[-1]
     evidence = [f"two fakes lie {last.spread:.0%} as far apart as two real samples"]
