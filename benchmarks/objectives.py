@@ -148,11 +148,12 @@ def shown(measure, values, of):
     if any(v is None for v in values):
         return ""
     mean = statistics.mean(values)
-    half = stats.t.ppf(0.975, len(values) - 1) * stats.sem(values) if len(values) > 1 else float("nan")
-    if measure == "good":
-        return f"{mean:.0%} ± {half:.0%}"
-    digits_after = {"modes": 1, "FID": 1, "precision": 2, "recall": 2, "seconds": 1}[measure]
-    return f"{mean:.{digits_after}f} ± {half:.{digits_after}f}" + (f" of {of}" if measure == "modes" else "")
+    form = {"good": ".0%", "precision": ".2f", "recall": ".2f"}.get(measure, ".1f")
+    text = f"{mean:{form}}"
+    if len(values) > 1:
+        half = stats.t.ppf(0.975, len(values) - 1) * stats.sem(values)
+        text += f" ± {half:{form}}"
+    return text + (f" of {of}" if measure == "modes" else "")
 
 
 def markdown(report):
