@@ -537,6 +537,22 @@ def test_play_and_pause(live):
     assert same(nets(live), run_code(live))
 
 
+def test_a_pause_that_falls_between_two_looks_is_not_shown_before_it_holds(monkeypatch):
+    play = Playground()
+    play.play()
+    resume = play.trainer.resume
+
+    def pressed_just_then():
+        resume()
+        play.pause()
+
+    monkeypatch.setattr(play.trainer, "resume", pressed_just_then)
+    play.serve()
+    assert play.state == "playing" and not play.trainer._pause  # one more round is under way
+    play.serve()
+    assert play.state == "paused" and play.trainer._pause
+
+
 def test_round_step_d_and_step_g(live):
     buttons = live.panel.buttons
     buttons["round"].click()

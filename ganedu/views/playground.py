@@ -275,13 +275,14 @@ class Playground:
                 do()
                 if is_step or (self._requests and self._requests[0][1]):
                     break  # a new learning rate is in force once this returns, and a step that comes after it has to wait
+            playing = self.playing  # read once: another thread may pause it meanwhile
             if self.closed or self._renew:
                 self.trainer.stop()
-            elif self.playing:
+            elif playing:
                 self.trainer.resume()
             else:
                 self.trainer.pause()
-            self._held = not self.playing  # between two rounds that is so at once
+            self._held = not playing  # between two rounds that is so at once
         return self.panel.update() if self.panel is not None else False
 
     def ended(self, error):
