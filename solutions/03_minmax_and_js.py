@@ -350,21 +350,6 @@ def read_predictions(*keys):
     return answers
 
 
-def mark(answers, marked):
-    """Name every wrong answer. marked: {key: (right answer, {wrong answer: what it overlooks}, hint for any other)}."""
-
-    def same(a, b):
-        return a == b if isinstance(b, str) else abs(float(a) - b) <= 0.01
-
-    wrong = []
-    for key, (right, mistakes, hint) in marked.items():
-        if not same(answers[key], right):
-            sentence = next((words for other, words in mistakes.items() if same(answers[key], other)), hint)
-            wrong.append(f"{key}: {answers[key]} is not right. {sentence}")
-    if wrong:
-        raise CheckFailed(" ".join(wrong))
-
-
 answers = read_predictions("loss_if_equal", "loss_if_disjoint")
 print(
     "✓ Task 3, losses: the form is right; whether the answers are is marked when you hand in. "
@@ -373,28 +358,31 @@ print(
 )
 ### BEGIN HIDDEN TESTS
 LOG2 = math.log(2)
-mark(
-    answers,
-    {
-        "loss_if_equal": (
-            2 * LOG2,
-            {
-                0.0: "A loss of 0 is that of a D that catches every fake. Can it?",
-                LOG2: "The loss has two halves, one for each kind of number.",
-                -2 * LOG2: "That is V; d_loss is minus V.",
-            },
-            "What does the best D say where both kinds are equally likely?",
-        ),
-        "loss_if_disjoint": (
-            0.0,
-            {
-                2 * LOG2: "That is the loss of a D that can only guess. This one is never wrong.",
-                LOG2: "That is the JSD. Put it into line 8.",
-            },
-            "How often is the best D wrong here, and how sure is it?",
-        ),
-    },
+from ganedu.checks import Predictions
+
+marks = Predictions(answers)
+marks.judge(
+    "loss_if_equal",
+    2 * LOG2,
+    hint="What does the best D say where both kinds are equally likely?",
+    mistakes=[
+        (0.0, "A loss of 0 is that of a D that catches every fake. Can it?"),
+        (LOG2, "The loss has two halves, one for each kind of number."),
+        (-2 * LOG2, "That is V; d_loss is minus V."),
+    ],
+    atol=0.01,
 )
+marks.judge(
+    "loss_if_disjoint",
+    0.0,
+    hint="How often is the best D wrong here, and how sure is it?",
+    mistakes=[
+        (2 * LOG2, "That is the loss of a D that can only guess. This one is never wrong."),
+        (LOG2, "That is the JSD. Put it into line 8."),
+    ],
+    atol=0.01,
+)
+marks.report()
 ### END HIDDEN TESTS
 
 # %% nbgrader={"grade": true, "grade_id": "task3_distances_check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
@@ -402,62 +390,68 @@ answers = read_predictions("js_far", "w1_far", "weak_D")
 print("✓ Task 3, distances: the form is right.")
 ### BEGIN HIDDEN TESTS
 LOG2 = math.log(2)
-mark(
-    answers,
-    {
-        "js_far": (
-            LOG2,
-            {
-                20.0: "20 is how far they are apart; JSD does not know. It asks only where both densities are.",
-                2 * LOG2: "That is twice the JSD.",
-                0.0: "0 means equal. These share no place.",
-            },
-            "At how many places can a number come from either?",
-        ),
-        "w1_far": (
-            20.0,
-            {
-                LOG2: "W1 has no upper end: it is how far the fakes have to be carried.",
-                19.0: "19 is the gap between the boxes, but the near edge of one need not be carried to the near edge of "
-                "the other: 20.3 goes to 0.3.",
-            },
-            "How far has each fake to be carried?",
-        ),
-        "weak_D": (
-            "below",
-            {"equal": "Only the best D reaches the JSD; two steps do not make it the best."},
-            "V of any D is at most V of the best one. On which side of the JSD does that leave the estimate?",
-        ),
-    },
+from ganedu.checks import Predictions
+
+marks = Predictions(answers)
+marks.judge(
+    "js_far",
+    LOG2,
+    hint="At how many places can a number come from either?",
+    mistakes=[
+        (20.0, "20 is how far they are apart; JSD does not know. It asks only where both densities are."),
+        (2 * LOG2, "That is twice the JSD."),
+        (0.0, "0 means equal. These share no place."),
+    ],
+    atol=0.01,
 )
+marks.judge(
+    "w1_far",
+    20.0,
+    hint="How far has each fake to be carried?",
+    mistakes=[
+        (LOG2, "W1 has no upper end: it is how far the fakes have to be carried."),
+        (
+            19.0,
+            "19 is the gap between the boxes, but the near edge of one need not be carried to the near edge of "
+            "the other: 20.3 goes to 0.3.",
+        ),
+    ],
+    atol=0.01,
+)
+marks.judge(
+    "weak_D",
+    "below",
+    hint="V of any D is at most V of the best one. On which side of the JSD does that leave the estimate?",
+    mistakes=[("equal", "Only the best D reaches the JSD; two steps do not make it the best.")],
+)
+marks.report()
 ### END HIDDEN TESTS
 
 # %% nbgrader={"grade": true, "grade_id": "task3_forces_check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
 answers = read_predictions("who_moves", "tiny_gradient")
 print("✓ Task 3, what G feels: the form is right.")
 ### BEGIN HIDDEN TESTS
-mark(
-    answers,
-    {
-        "who_moves": (
-            "non-saturating",
-            {
-                "both": "The saturating gradient is the slope of 2 JSD. How steep is JSD at t = 10?",
-                "saturating": "Which of the two losses follows JSD, and how steep is JSD at t = 10?",
-                "neither": "JSD is flat at t = 10, but one of the losses follows KL(q || p) as well. Is KL flat there?",
-            },
-            "",
-        ),
-        "tiny_gradient": (
-            "c",
-            {
-                "a": "How small is it at t = 10? So a small gradient is not a small distance.",
-                "b": "How small is it at t = 0?",
-            },
-            "",
-        ),
-    },
+from ganedu.checks import Predictions
+
+marks = Predictions(answers)
+marks.judge(
+    "who_moves",
+    "non-saturating",
+    mistakes=[
+        ("both", "The saturating gradient is the slope of 2 JSD. How steep is JSD at t = 10?"),
+        ("saturating", "Which of the two losses follows JSD, and how steep is JSD at t = 10?"),
+        ("neither", "JSD is flat at t = 10, but one of the losses follows KL(q || p) as well. Is KL flat there?"),
+    ],
 )
+marks.judge(
+    "tiny_gradient",
+    "c",
+    mistakes=[
+        ("a", "How small is it at t = 10? So a small gradient is not a small distance."),
+        ("b", "How small is it at t = 0?"),
+    ],
+)
+marks.report()
 ### END HIDDEN TESTS
 
 # %% [markdown]

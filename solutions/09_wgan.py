@@ -311,116 +311,111 @@ def read_predictions(*keys):
     return answers
 
 
-def mark(answers, marked):
-    """Name every wrong answer. marked: {key: (right answer, {wrong answer: what it overlooks}, hint for any other)}."""
-
-    def same(a, b):
-        return a == b if isinstance(b, str) else abs(float(a) - b) <= 0.01
-
-    wrong = []
-    for key, (right, mistakes, hint) in marked.items():
-        if not same(answers[key], right):
-            sentence = next((words for other, words in mistakes.items() if same(answers[key], other)), hint)
-            wrong.append(f"{key}: {answers[key]} is not right. {sentence}")
-    if wrong:
-        raise CheckFailed(" ".join(wrong))
-
-
 answers = read_predictions("boxes", "spread")
 print(
     "✓ Task 3, distances: the form is right; whether the answers are is marked when you hand in. "
-    "On your own, from the repository's root: `.venv/bin/python tools/grading.py exercises/09_wgan.ipynb`."
+    "On your own, from the repository's root: `.venv/bin/python tools/grading.py exercises/09_wgan.ipynb` "
+    "(needs the instructor extra)."
 )
 ### BEGIN HIDDEN TESTS
-mark(
-    answers,
-    {
-        "boxes": (
-            3.0,
-            {
-                2.0: "2 is the gap between the boxes. Each fake has to go on into the other box.",
-                0.693147: "log 2 is JSD's answer. W1 is a way, in units of x.",
-                4.0: "That is from end to end. The cheapest plan carries 3 to 0 and 4 to 1.",
-            },
-            "Every fake is carried by the same way. How far?",
-        ),
-        "spread": (
-            2.0,
-            {
-                0.0: "The means are equal, and yet all earth has to be carried: left does not cancel right.",
-                4.0: "All of the earth weighs 1, not each half.",
-                1.0: "Both halves are carried, not one of them.",
-            },
-            "Half of the earth goes left, half goes right.",
-        ),
-    },
+from ganedu.checks import Predictions
+
+marks = Predictions(answers)
+marks.judge(
+    "boxes",
+    3.0,
+    hint="Every fake is carried by the same way. How far?",
+    mistakes=[
+        (2.0, "2 is the gap between the boxes. Each fake has to go on into the other box."),
+        (0.693147, "log 2 is JSD's answer. W1 is a way, in units of x."),
+        (4.0, "That is from end to end. The cheapest plan carries 3 to 0 and 4 to 1."),
+    ],
+    atol=0.01,
 )
+marks.judge(
+    "spread",
+    2.0,
+    hint="Half of the earth goes left, half goes right.",
+    mistakes=[
+        (0.0, "The means are equal, and yet all earth has to be carried: left does not cancel right."),
+        (4.0, "All of the earth weighs 1, not each half."),
+        (1.0, "Both halves are carried, not one of them."),
+    ],
+    atol=0.01,
+)
+marks.report()
 ### END HIDDEN TESTS
 
 # %% nbgrader={"grade": true, "grade_id": "task3_scores_check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
 answers = read_predictions("shifted_scores", "doubled_clip", "sigmoid_critic")
 print("✓ Task 3, scores: the form is right.")
 ### BEGIN HIDDEN TESTS
-mark(
-    answers,
-    {
-        "shifted_scores": (
-            1.5,
-            {
-                6.5: "The bias lifts the fakes' scores as well.",
-                -3.5: "The bias lifts the real samples' scores as well.",
-            },
-            "Which of the two averages does the bias lift?",
-        ),
-        "doubled_clip": (
-            8.0,
-            {
-                2.0: "That is one layer. There are three, one after the other.",
-                6.0: "The layers' factors are multiplied, not added.",
-                4.0: "LeakyReLU stands between the layers twice, but the weights sit in three.",
-                1.0: "The estimate is at most K times W1, and K is what the box makes it.",
-            },
-            "Each of three layers may stretch twice as much. What does LeakyReLU do with a factor above 0?",
-        ),
-        "sigmoid_critic": (
-            1.0,
-            {
-                1000.0: "No score can lie 1,000 above another one here: a sigmoid has no room for the way.",
-                0.693147: "log 2 belongs to the logarithms of lesson 03. Here scores are subtracted.",
-            },
-            "Between which two numbers does a sigmoid lie?",
-        ),
-    },
+from ganedu.checks import Predictions
+
+marks = Predictions(answers)
+marks.judge(
+    "shifted_scores",
+    1.5,
+    hint="Which of the two averages does the bias lift?",
+    mistakes=[
+        (6.5, "The bias lifts the fakes' scores as well."),
+        (-3.5, "The bias lifts the real samples' scores as well."),
+    ],
+    atol=0.01,
 )
+marks.judge(
+    "doubled_clip",
+    8.0,
+    hint="Each of three layers may stretch twice as much. What does LeakyReLU do with a factor above 0?",
+    mistakes=[
+        (2.0, "That is one layer. There are three, one after the other."),
+        (6.0, "The layers' factors are multiplied, not added."),
+        (4.0, "LeakyReLU stands between the layers twice, but the weights sit in three."),
+        (1.0, "The estimate is at most K times W1, and K is what the box makes it."),
+    ],
+    atol=0.01,
+)
+marks.judge(
+    "sigmoid_critic",
+    1.0,
+    hint="Between which two numbers does a sigmoid lie?",
+    mistakes=[
+        (1000.0, "No score can lie 1,000 above another one here: a sigmoid has no room for the way."),
+        (0.693147, "log 2 belongs to the logarithms of lesson 03. Here scores are subtracted."),
+    ],
+    atol=0.01,
+)
+marks.report()
 ### END HIDDEN TESTS
 
 # %% nbgrader={"grade": true, "grade_id": "task3_players_check", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
 answers = read_predictions("push", "nearer")
 print("✓ Task 3, players: the form is right.")
 ### BEGIN HIDDEN TESTS
-mark(
-    answers,
-    {
-        "push": (
-            -0.25,
-            {
-                0.25: "The sign: G's loss is minus the mean score.",
-                -1.0: "The mean shares the slope out over the four fakes.",
-                -1.25: "That is the score's share in the loss, not the slope.",
-                0.0: "No score is so good that the push ends: that was cross-entropy.",
-            },
-            "The mean of four scores, with a minus sign: its slope in one of them?",
-        ),
-        "nearer": (
-            "unknown",
-            {
-                "a": "A's critic is flatter because of its smaller box: where K is small, so is K times W1.",
-                "b": "A larger estimate speaks against B if for anything, and B's critic may be steeper by its box.",
-            },
-            "",
-        ),
-    },
+from ganedu.checks import Predictions
+
+marks = Predictions(answers)
+marks.judge(
+    "push",
+    -0.25,
+    hint="The mean of four scores, with a minus sign: its slope in one of them?",
+    mistakes=[
+        (0.25, "The sign: G's loss is minus the mean score."),
+        (-1.0, "The mean shares the slope out over the four fakes."),
+        (-1.25, "That is the score's share in the loss, not the slope."),
+        (0.0, "No score is so good that the push ends: that was cross-entropy."),
+    ],
+    atol=0.01,
 )
+marks.judge(
+    "nearer",
+    "unknown",
+    mistakes=[
+        ("a", "A's critic is flatter because of its smaller box: where K is small, so is K times W1."),
+        ("b", "A larger estimate speaks against B if for anything, and B's critic may be steeper by its box."),
+    ],
+)
+marks.report()
 ### END HIDDEN TESTS
 
 # %% [markdown]

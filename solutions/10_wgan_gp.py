@@ -419,7 +419,8 @@ for key, allowed in choices.items():
     check_one_of(key, answers[key], allowed)
 print(
     "✓ Task 3: all visible checks pass. The form is right; whether the answers are is marked when you hand in. "
-    "On your own, from the repository's root: `.venv/bin/python tools/grading.py exercises/10_wgan_gp.ipynb`."
+    "On your own, from the repository's root: `.venv/bin/python tools/grading.py exercises/10_wgan_gp.ipynb` "
+    "(needs the instructor extra)."
 )
 ### BEGIN HIDDEN TESTS
 MARKED = {  # key: (right answer, {wrong answer: what it overlooks}, hint for any other)

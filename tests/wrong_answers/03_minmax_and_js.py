@@ -351,7 +351,7 @@ def js_estimate(real_logits, fake_logits, k):
     "both losses wrong, both named": (
         "task3_losses_check",
         predicted(loss_if_equal=7.0, loss_if_disjoint=8.0),
-        "where both kinds are equally likely? loss_if_disjoint: 8.0 is not right. How often is the best D wrong",
+        "where both kinds are equally likely? loss_if_disjoint: How often is the best D wrong",
     ),
     "JSD grows with the distance": (
         "task3_distances_check",
