@@ -132,10 +132,7 @@ def read(game, x, z):
         x, z: a real batch and as many latents.
     """
     if isinstance(getattr(game, "objective", None), Objective):
-        draw = torch.Generator().manual_seed(0)
-        real, fake = torch.randn(2, 64, 1, generator=draw, dtype=torch.float64)
-        objective = game.objective
-        return _recognised(lambda a, b: _both(objective, real + a, fake + b), real, fake)
+        return _named(game.objective)
     if set(getattr(game, "players", ())) != {"D", "G"}:
         return None
     with _aside(game, x.device):
@@ -150,6 +147,13 @@ def read(game, x, z):
                 return game.d_loss(x, z).item(), game.g_loss(x, z).item()
 
         return _recognised(play, heard.real.double(), heard.fake.double())
+
+
+def _named(objective):
+    """The ``Reading`` of an ``Objective``, or None."""
+    draw = torch.Generator().manual_seed(0)
+    real, fake = torch.randn(2, 64, 1, generator=draw, dtype=torch.float64)
+    return _recognised(lambda a, b: _both(objective, real + a, fake + b), real, fake)
 
 
 def _both(objective, real, fake):
@@ -393,10 +397,7 @@ def diagnose(
         raise ValueError("real: got none beside samples, wants real samples to compare them with")
     if objective is not None and not isinstance(objective, Objective | Reading):
         raise TypeError(f"objective: got {objective!r}, wants an Objective or a Reading")
-    reading = objective
-    if isinstance(objective, Objective):
-        game = type("Played", (), {"objective": objective})
-        reading = read(game, None, None)
+    reading = _named(objective) if isinstance(objective, Objective) else objective
     exams, examiner = [], None
     if samples is not None:
         examiner = Examiner(real, modes, classifier, features, classes)
@@ -476,6 +477,10 @@ def _rates(settings):
     return (lr.get("D"), lr.get("G")) if set(lr) >= {"D", "G"} else (None, None)
 
 
+def _is_critic(reading):
+    return reading is not None and reading.tie is None
+
+
 def _penalty(settings):
     """Advice that holds D's slope in check: more of the penalty that is there, or a new one."""
     if settings.get("gp_weight"):
@@ -533,7 +538,7 @@ def _blowing_up(course, settings):
             advice.append(f'trainer.set_lr("{player}", {rate / 10:.1g}), a tenth of the present rate')
     else:
         advice.append("learning rates of a tenth")
-    if reading is not None and reading.tie is None and not settings.get("gp_weight"):
+    if _is_critic(reading) and not settings.get("gp_weight"):
         advice.insert(
             0,
             "a bound for the critic's slope, which this loss needs: ganedu.regularizers.gradient_penalty with "
@@ -591,12 +596,10 @@ def _saturated(course, settings):
     advice = []
     if reading is not None and reading.name.startswith("min-max"):
         advice.append("loss=ganedu.losses.nonsaturating, whose slope stays where D is sure")
-    if hasattr(reading, "tie") and reading.tie is None:
+    if _is_critic(reading):
         advice.append("ganedu.models.wgan_gp.WGANGP, or a larger clip: clipped too tightly, a deep critic is flat")
     else:
-        advice += _weaken_d(settings)
-    if not (reading is not None and reading.tie is None):
-        advice.append(_penalty(settings))
+        advice += [*_weaken_d(settings), _penalty(settings)]
     return Verdict(SATURATION, _sentence(evidence) + _standing(course), tuple(advice))
 
 

@@ -469,6 +469,8 @@ def test_it_stands_under_the_dashboard(monkeypatch):
     without = train(trainer, 5, driver="thread", doctor=False)
     without.wait()
     assert without.doctor is None
+    assert run.dashboard.budget + run.doctor.budget == pytest.approx(0.01)  # both together within 1 % of the time
+    assert without.dashboard.budget == pytest.approx(0.01)
 
 
 def test_in_a_script_there_is_no_panel():

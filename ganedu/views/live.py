@@ -3,6 +3,9 @@
 from ganedu.arguments import whole_number
 from ganedu.views.drivers import Background, choose_driver, foreground, polled
 
+BUDGET = 0.01  # share of the training time that pictures and the doctor's looks may take together
+DOCTORS = 0.004  # the doctor's part of it
+
 
 class Run:
     """A training run that was started by ``train``.
@@ -80,11 +83,12 @@ def train(trainer, rounds, *, driver=None, picture=None, doctor=True):
 
     from ganedu.views.dashboard import Dashboard
 
-    dashboard, panel = Dashboard(trainer, rounds, picture=picture), None
+    budget = BUDGET - DOCTORS if doctor else BUDGET
+    dashboard, panel = Dashboard(trainer, rounds, picture=picture, budget=budget), None
     if doctor:
         from ganedu.views.doctor import panel_for
 
-        panel = panel_for(trainer)
+        panel = panel_for(trainer, budget=DOCTORS)
         dashboard.widget.children += (panel.widget,)
     dashboard.show()
     run = Run(trainer, rounds, driver, dashboard, picture, panel)
