@@ -288,15 +288,15 @@ show(figure, caption, "Left: paths around the origin. Right: distances over roun
 # - *Alternating*, $\gamma = 0$: size exactly 1 up to $h = 4$. It circles for ever. Smaller steps only circle more slowly.
 # - *Non-saturating*: the same matrices. Farther out it drifts inward, ever more slowly: $1/r^2$ grows by about $h/8$ a
 #   round, which gives $r = 0.09$ after 5,000 rounds of $h = 0.2$.
-# - *With the penalty*, $\gamma = 1$ and $h = 0.1$: at most 0.95 simultaneous, 0.96 alternating. Both ways end at the goal. It is
-#   called **R1**: $\frac{\gamma}{2}\mathbb{E}\,\lVert\nabla D(x)\rVert^2$ at the real data. A D that slopes there has to pay. Here
+# - *With the penalty*, $\gamma = 1$ and $h = 0.1$: at most 0.95 simultaneous, 0.96 alternating. Both ways end at the goal,
+#   from every start within 1 % after at most 160 rounds. It is called **R1**: $\frac{\gamma}{2}\mathbb{E}\,\lVert\nabla D(x)\rVert^2$ at the real data. A D that slopes there has to pay. Here
 #   $\nabla D = \psi$.
 #
 # So **oscillation, and losses that swing, are no bug**. Descent does it in any field that circles. Friction stops it.
 #
 # **Vanishing gradients** are the dark corners of the left field. There $\psi\theta$ is far below 0: D is sure of the fake,
 # and right. In the min-max game both pushes have the factor $\sigma(\psi\theta)$, at $(3, -3)$ 0.0001. D is content, G hears
-# nothing, and the game stands still at a place that is no equilibrium. Until when?
+# nothing, and the game stands still at a place that is no equilibrium. How long?
 
 # %%
 corner, stay = torch.tensor([3.0, -3.0], dtype=torch.float64), {}
@@ -306,7 +306,8 @@ for (name, settings), rounds in zip(fields.items(), (12_000, 100, 100)):
     print(f"{name:15} rounds, of {rounds:,}, spent within 0.5 of the corner: {stay[name]:,}")
 
 # %% [markdown]
-# The non-saturating loss mends it, as in lesson 04. R1 does in another way: D may not stay so steep.
+# For nearly 9,000 rounds: even the smallest push adds up in the end. The non-saturating loss mends it, as in lesson 04. R1
+# does in another way: D may not stay so steep.
 #
 # ## 6. Explore: choose $\gamma$ with the slider and watch 16 games
 
@@ -383,7 +384,7 @@ show(figure, caption, "Eight scatter plots: five D steps miss modes; with one st
 #
 # Why five steps fail: D is far ahead. To most fakes the min-max loss gives no push (the printed share): the corner of the
 # field. The other loss pushes, but only where fakes are, and over the empty modes there is none to feel D's slope. R1
-# keeps D gentle everywhere. These are findings on this recipe, not laws. Many different outputs, but parts of the data
+# makes D pay for slope at the data, so it cannot run as far ahead. These are findings on this recipe, not laws. Many different outputs, but parts of the data
 # never made: that is **mode dropping**.
 #
 # **The other extreme**: D learns at a tenth of G's rate. And **the grid of 25**, with one D step and equal rates.
@@ -411,7 +412,7 @@ print(f"slow D: median spread {spread:.2f} of the data's. Grid: around each mode
 # the circling of the Dirac-GAN, seen in the plane. An average over time lies between the places, off the data. The cure is
 # the opposite of the one above: D must learn *faster*. On the grid nothing collapses and nothing is dropped: the fakes are
 # not exact enough to count. One number cannot tell "never there" from "there, but not exact". Part 7 takes two. (Lesson 10
-# covers all 25.)
+# covers them.)
 #
 # **Now you.** Provoke each failure, then mend it while it plays; say first what you expect. Run the cell anew for each row.
 #
@@ -572,9 +573,9 @@ print("equal;", twin)
 # - The game's field circles. Simultaneous steps fly apart, alternating ones circle, R1 adds friction.
 # - A sure D and a saturating loss leave G without a gradient: the game stops where no equilibrium is.
 # - Collapse: few outputs, from a G that outruns D. Dropping: parts of the data never made, here from a D too far ahead.
-# - Precision falls with quality, recall with diversity. Both depend on the features, and neither counts how often.
+# - Precision falls where quality is lost, recall where diversity is. Both depend on the features, and neither counts how often.
 #
 # **Exercises:** [exercise 07](../exercises/07_why_training_fails.ipynb): a round of the Dirac-GAN, predictions, a penalty to
-# repair, and a judge that names the failure. Ungraded: at which step does alternating descent fly apart?
+# repair, and a judge that names the failure. Ungraded: from which γ on do steps of 0.1 fly apart?
 #
 # **Where next:** lessons 08 to 10 change the loss and the penalty, 11 puts the cures together, 12 takes the measures apart.

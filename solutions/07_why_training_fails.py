@@ -81,8 +81,12 @@ def one_round(theta, psi, lr_g, lr_d, r1_gamma):
 def check_round(name, start, want, mistakes=(), **settings):
     """Ask for one round and compare both numbers."""
     got = one_round(*start, **settings)
-    if not isinstance(got, tuple | list) or len(got) != 2:
-        raise CheckFailed(f"one_round: got {got!r}, wants two numbers, theta and psi. Did you forget to return them?")
+    try:
+        theta, psi = got
+    except (TypeError, ValueError):
+        forgotten = " Did you forget to return them?" if got is None else ""
+        raise CheckFailed(f"one_round: got {got!r}, wants two numbers, theta and psi.{forgotten}") from None
+    got = theta, psi
     for value in got:
         check_finite(f"one_round {name}", value)
     for wrong, sentence in mistakes:
@@ -95,23 +99,38 @@ def check_round(name, start, want, mistakes=(), **settings):
 
 
 check_round(
-    "from (1, 1)",
-    (1.0, 1.0),
-    (1.115054, 0.826894),
+    "from (0.5, 3)",
+    (0.5, 3.0),
+    (0.920550, 2.659121),
     lr_g=0.2,
     lr_d=0.1,
     r1_gamma=1.0,
     mistakes=[
-        ((1.146212, 0.826894), "G moves against the D of before its step: these are simultaneous steps."),
-        ((1.146212, 0.813023), "G has moved first here, and D met the new fake. D's turn comes first."),
-        ((1.123849, 0.876894), "The penalty is γ/2 ψ², and its slope γ ψ: you halve it twice."),
-        ((1.132814, 0.926894), "The penalty is missing from D's push."),
-        ((0.884946, 0.826894), "G runs away from what D takes for real: G minimises *minus* softplus."),
-        ((1.050325, 0.826894), "That is the non-saturating G, sigmoid(-ψθ). Here G plays the min-max game."),
-        ((1.043010, 0.653788), "The rates are mixed up: D steps with lr_d, G with lr_g."),
-        ((1.141244, 0.973106), "D runs the wrong way: it makes its loss on the fake larger."),
+        ((0.990545, 2.659121), "G moves against the D of before its step: these are simultaneous steps."),
+        ((0.934806, 2.659121), "G's sigmoid has the ψ of before D's step. Both factors of G's push take the new one."),
+        ((0.974461, 2.659121), "G's sigmoid has the new ψ, the factor beside it the old one. Both take the new one."),
+        ((0.990545, 2.605772), "G has moved first here, and D met the new fake. D's turn comes first."),
+        ((0.951092, 2.809121), "The penalty is γ/2 ψ², and its slope γ ψ: you halve it twice."),
+        ((0.860884, 2.359121), "The penalty is γ/2 ψ²: its slope is γ ψ, not twice that."),
+        ((0.890464, 2.509121), "You add the penalty itself, γ/2 ψ². D goes down its slope."),
+        ((0.961367, 2.859121), "The slope of the penalty is γ ψ, not γ: the steeper D is, the more it is held."),
+        ((1.044996, 3.259121), "The penalty makes D steeper here: its slope has to be taken off ψ."),
+        ((0.495954, -0.040879), "The penalty is part of D's loss: its slope, too, is multiplied by lr_d."),
+        ((0.982045, 2.959121), "The penalty is missing from D's push."),
+        ((0.882045, 2.959121), "The penalty sits on G. It is part of D's loss alone."),
+        ((0.820550, 2.659121), "A penalty holds G back as well. It is part of D's loss alone."),
+        ((0.079450, 2.659121), "G runs away from what D takes for real: G minimises *minus* softplus."),
+        ((0.611275, 2.659121), "That is the non-saturating G, sigmoid(-ψθ). Here G plays the min-max game."),
+        ((0.926979, 2.690879), "D's sigmoid has ψθ turned round: the slope of softplus(ψθ) is σ(ψθ) θ."),
+        ((0.676458, 2.318243), "The rates are mixed up: D steps with lr_d, G with lr_g."),
+        ((0.852917, 2.318243), "Both players step with G's rate; D has one of its own, lr_d."),
+        ((0.710275, 2.659121), "Both players step with D's rate; G has one of its own, lr_g."),
+        ((0.937143, 2.740879), "D runs the wrong way: it makes its loss on the fake larger."),
+        ((2.659121, 0.920550), "These are ψ and θ. Return theta first."),
+        ((0.420550, -0.340879), "That is how far each of them moves. Return where they stand after the round."),
+        ((2.452723, -3.408787), "These are the pushes. Take a step of each, and return where the two stand then."),
         (
-            (1.160000, 0.800000),
+            (1.030000, 2.650000),
             "The slope of softplus is a sigmoid, not 1: these players push with full force for ever.",
         ),
     ],
@@ -320,6 +339,17 @@ def r1_penalty(D, x, r1_gamma):
 
 
 # %% nbgrader={"grade": true, "grade_id": "task3_check", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
+def asked(D, x, r1_gamma):
+    """What r1_penalty says, where x has a dimension for each one that it uses."""
+    try:
+        return r1_penalty(D, x, r1_gamma)
+    except IndexError:
+        raise CheckFailed(
+            f"r1_penalty: you use a dimension that a batch of shape {tuple(x.shape)} does not have. "
+            "flatten(1) makes (N, everything else) of any batch."
+        ) from None
+
+
 class Bowl(nn.Module):
     """D(x) = w |x|²: its gradient at x is 2 w x."""
 
@@ -333,7 +363,8 @@ class Bowl(nn.Module):
 
 x = torch.tensor([[3.0, 4.0], [1.0, 0.0], [0.0, 2.0], [0.0, 0.0]])  # gradients of D as long as 5, 1, 2, 0
 D = Bowl()
-got = r1_penalty(D, x, r1_gamma=4.0)
+D.w.grad = torch.tensor(7.0)  # what waits in D's weight is no business of the penalty
+got = asked(D, x, r1_gamma=4.0)
 check_finite("r1_penalty", got)
 check_close(
     "r1_penalty",
@@ -348,20 +379,37 @@ check_close(
         (2 * math.sqrt(30), "That is one norm over the whole batch: each sample has a norm of its own."),
         (7.5, "You average over the dimensions of a sample as well. Its squared norm is a sum."),
         (9.0, "That is (norm - 1)², a penalty that pulls slopes to 1. R1 pulls the slope at real data to 0."),
+        (8.0, "You square the average norm. R1 averages the squares."),
+        (6.5, "You average the four gradients first, and opposite ones cancel. Each is squared on its own."),
+        (0.0496607, "That is the gradient of D's probability. R1 takes the logit as D gives it."),
+        (80.25, "You square the logits. R1 squares their gradients at the samples."),
+        (1800.0, "That is the gradient in D's weights. R1 takes the one in the samples."),
     ],
 )
+if D.w.grad is None or D.w.grad != 7:
+    raise CheckFailed(
+        "r1_penalty: it changes the gradients that wait in D's weights. Those are the turn's own: ask "
+        "torch.autograd.grad, which hands you the gradient and leaves them alone."
+    )
 check_gradient_reaches(
     "from r1_penalty to D's weights",
     got,
     D,
     hint="Without create_graph=True the gradient is a mere number, and D cannot learn from it.",
 )
+(of_w,) = torch.autograd.grad(got, D.w, retain_graph=True)
+check_finite(
+    "the slope of r1_penalty in D's weight",
+    of_w,
+    hint="One sample's gradient is 0, and a square root has no slope there. Squared norms need no root.",
+)
 images = torch.full((2, 1, 3, 3), 2.0)  # each gradient as long as 6
 check_close(
     "r1_penalty of a batch of images",
-    r1_penalty(D, images, r1_gamma=1.0),
+    asked(D, images, r1_gamma=1.0),
     18.0,
     hint="The squared norm of a sample runs over all of its dimensions, here 1 x 3 x 3.",
+    atol=1e-3,
 )
 print("✓ Task 3: all visible checks pass.")
 ### BEGIN HIDDEN TESTS
@@ -369,9 +417,21 @@ generator = torch.Generator().manual_seed(3)
 x = torch.randn(7, 3, 4, generator=generator)
 D = Bowl(-0.8)
 want = 0.7 / 2 * (1.6 * x).square().sum((1, 2)).mean()
-got = r1_penalty(D, x, 0.7)
+got = asked(D, x, 0.7)
 check_close(
     "r1_penalty of a random batch", got, float(want), hint="It fits the example but not other batches.", atol=1e-3
+)
+torch.manual_seed(3)
+D_net, squares = nn.Sequential(nn.Flatten(), mlp([12, 16, 1])), []
+for sample in x:
+    at = sample[None].clone().requires_grad_()
+    squares.append(float(torch.autograd.grad(D_net(at).sum(), at)[0].square().sum()))
+check_close(
+    "r1_penalty of another D, a net",
+    asked(D_net, x, 2.0),
+    sum(squares) / len(squares),
+    hint="It knows the gradient of the D of the example by heart. Ask autograd.",
+    atol=1e-3,
 )
 (of_w,) = torch.autograd.grad(got, D.w)
 check_close(
@@ -389,7 +449,8 @@ if x.requires_grad or x.grad is not None:
 # samples that lie near a fake, so the recall of class $c$ is that of the real samples of class $c$ alone, against all the
 # fakes.
 #
-# A class is **lost** if its recall is below 0.1. The verdict is the first line that fits:
+# A class is **lost** if its recall is below 0.1. The verdict is the first line of this table that fits, and nothing else
+# has a say in it:
 #
 # | verdict | condition |
 # |---|---|
@@ -405,7 +466,7 @@ if x.requires_grad or x.grad is not None:
 def diagnose(real, classes, fake):
     """Returns (verdict, lost): one of the four words, and the set of lost classes, whole numbers.
 
-    real: (N, d), real points; classes: (N,), the class of each, whole numbers from 0.
+    real: (N, d), real points; classes: (N,), the class of each, whole numbers. Not every number need occur.
     fake: (M, d), what G made; M need not be N.
     """
     ### BEGIN SOLUTION
@@ -435,7 +496,14 @@ def check_diagnosis(name, fake, want, lost, real=None, classes=None, mistakes=()
     if real is None:
         real, classes = draw(800, seed=0)
     try:
-        got = diagnose(real, classes, fake)
+        got = diagnose(real.clone(), classes.clone(), fake.clone())
+    except ValueError as error:
+        if "real_features: got shape (0" not in str(error):
+            raise
+        raise CheckFailed(
+            f"diagnose: it asks for the recall of a class without a real point. The classes that occur on {name} are "
+            f"{', '.join(map(str, sorted(set(classes.tolist()))))}; read them off `classes`."
+        ) from None
     except IndexError:
         raise CheckFailed(
             f"diagnose: {len(real)} real points, {len(fake)} fakes, and an index that does not fit. Only the real points have "
@@ -445,9 +513,14 @@ def check_diagnosis(name, fake, want, lost, real=None, classes=None, mistakes=()
         raise CheckFailed(f"diagnose: got {got!r}, wants two things, the verdict and the set of lost classes.")
     check_one_of(f"the verdict on {name}", got[0], ["healthy", "dropping", "collapse", "off"])
     check_answer(f"the verdict on {name}", got[0], want, mistakes=mistakes)
-    if {int(c) for c in got[1]} != lost:
-        got = sorted(int(c) for c in got[1])
-        raise CheckFailed(f"the classes lost by {name}: got {got}, wants {sorted(lost)}. {hint}".rstrip())
+    try:
+        named = sorted({int(c) for c in got[1]})
+    except (TypeError, ValueError):
+        raise CheckFailed(f"the classes lost by {name}: got {got[1]!r}, wants a set of classes.") from None
+    if set(named) != lost:
+        if set(named) == set(classes.tolist()) - lost:
+            hint = "These are the classes that are kept."
+        raise CheckFailed(f"the classes lost by {name}: got {named}, wants {sorted(lost)}. {hint}".rstrip())
 
 
 heap = eight.means[2] + 0.0005 * torch.randn(800, 2, generator=torch.Generator().manual_seed(1))
@@ -498,6 +571,13 @@ check_diagnosis("fakes spread out far away", far, "off", set(range(8)))
 print("✓ Task 4: all visible checks pass.")
 ### BEGIN HIDDEN TESTS
 check_diagnosis(
+    "1,600 fakes of all modes, in the order of the modes",
+    torch.cat([draw(200, seed=20 + mode, keep=(mode,))[0] for mode in range(8)]),
+    "healthy",
+    set(),
+    mistakes=[("dropping", "There are more fakes than real points here, and all of them count: cut nothing off.")],
+)
+check_diagnosis(
     "a generator of modes 1 and 6",
     draw(800, seed=3, keep=(1, 6))[0],
     "dropping",
@@ -520,15 +600,44 @@ check_diagnosis(
     set(),
     mistakes=[("dropping", "A third of a mode is more than a tenth: lost is a class whose recall is below 0.1.")],
 )
-real, classes = draw(800, seed=6, keep=(0, 3, 4))
 check_diagnosis(
-    "data of three classes, fakes of one",
-    draw(800, seed=7, keep=(3,))[0],
-    "collapse",
-    {0, 4},
-    real,
-    classes,
-    mistakes=[("dropping", "All fakes lie in one small heap. The first line that fits counts: collapse stands above.")],
+    "a generator that makes mode 7 once in 800",
+    torch.cat([draw(799, seed=4, keep=range(7))[0], draw(800, seed=5, keep=(7,))[0][:1]]),
+    "healthy",
+    set(),
+    mistakes=[
+        ("dropping", "A fake all alone has a large ball, so by recall it reaches the mode. `.coverage` would not.")
+    ],
+)
+others = draw(700, seed=12, keep=(0, 1, 2, 4, 5, 6, 7))[0]
+heights, high = (
+    draw(800, seed=0)[0][draw(800, seed=0)[1] == 3][:, 1].sort(descending=True).values,
+    draw(9000, 11, (3,))[0],
+)
+check_diagnosis(
+    "a generator that makes a twentieth of mode 3, and all of the others",
+    torch.cat([high[high[:, 1] > heights[4]], others]),
+    "dropping",
+    {3},
+    mistakes=[("healthy", "A few points of mode 3 are reached, but fewer than a tenth, so it is lost.")],
+)
+check_diagnosis(
+    "a generator that makes a seventh of mode 3, and all of the others",
+    torch.cat([high[high[:, 1] > heights[len(heights) // 7]], others]),
+    "healthy",
+    set(),
+    mistakes=[("dropping", "A seventh of mode 3 is reached: that is more than a tenth.")],
+)
+scattered = 12 * torch.rand(900, 2, generator=torch.Generator().manual_seed(13)) - 6
+check_diagnosis(
+    "good fakes of all modes, and twice as many scattered ones",
+    torch.cat([draw(450, seed=14)[0], scattered]),
+    "healthy",
+    set(),
+    mistakes=[
+        (word, "No class is lost, so the first line of the table fits: precision has no say in it.")
+        for word in ("dropping", "collapse", "off")
+    ],
 )
 check_diagnosis(
     "data a hundred times as small, fakes far off",
@@ -538,6 +647,56 @@ check_diagnosis(
     real=draw(800, seed=8)[0] / 100,
     classes=draw(800, seed=8)[1],
     mistakes=[("collapse", "A quarter of the *real* spread: a fixed number does not fit data of another size.")],
+)
+line = torch.linspace(-1, 1, 800)[:, None] * torch.tensor([[0.0, 1.0]]) * 3**0.5 * eight.means.std()  # its std is that
+line = line + 0.01 * torch.randn(800, 2, generator=torch.Generator().manual_seed(15))
+check_diagnosis(
+    "fakes on an upright line, their spread 0.3 of the real one",
+    0.6 * line,
+    "off",
+    set(range(8)),
+    mistakes=[("collapse", "Not below a quarter. The spread is the mean of the standard deviations, and no variance.")],
+)
+check_diagnosis(
+    "fakes on a shorter upright line, their spread 0.22 of the real one",
+    0.43 * line,
+    "collapse",
+    set(range(8)),
+    mistakes=[
+        ("off", "That is below a quarter. The spread is the mean of the standard deviations over all dimensions.")
+    ],
+)
+middle = 0.1 * torch.randn(120, 2, generator=torch.Generator().manual_seed(16))
+points, modes = draw(180, seed=17, keep=(0, 3, 4))
+check_diagnosis(
+    "data whose three classes share a heap in the middle, fakes of that heap",
+    0.1 * torch.randn(800, 2, generator=torch.Generator().manual_seed(18)),
+    "healthy",
+    set(),
+    torch.cat([points, middle]),
+    torch.cat([modes, torch.tensor([0, 3, 4]).repeat(40)]),
+    mistakes=[
+        ("collapse", "No class is lost, if by a heap alone. The first line that fits counts: healthy stands first.")
+    ],
+)
+real, classes = draw(800, seed=6, keep=(0, 3, 4))
+check_diagnosis(
+    "data of three classes, fakes far off",
+    far,
+    "off",
+    {0, 3, 4},
+    real,
+    classes,
+    mistakes=[("dropping", "All three classes are lost: count those that occur in `classes`.")],
+)
+check_diagnosis(
+    "data of three classes, fakes of one",
+    draw(800, seed=7, keep=(3,))[0],
+    "collapse",
+    {0, 4},
+    real,
+    classes,
+    mistakes=[("dropping", "All fakes lie in one small heap. The first line that fits counts: collapse stands above.")],
 )
 ### END HIDDEN TESTS
 

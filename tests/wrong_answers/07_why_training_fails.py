@@ -105,6 +105,81 @@ return theta + lr_g * sigmoid(psi * theta) * psi, psi"""),
 return theta + lr_g * psi, psi"""),
         "The slope of softplus is a sigmoid",
     ),
+    "old psi in G's sigmoid": (
+        "task1_check",
+        a_round("""s = sigmoid(psi * theta)
+psi = psi - lr_d * (s * theta + r1_gamma * psi)
+return theta + lr_g * s * psi, psi"""),
+        "G's sigmoid has the ψ of before D's step",
+    ),
+    "old psi beside G's sigmoid": (
+        "task1_check",
+        a_round("""old = psi
+psi = psi - lr_d * (sigmoid(psi * theta) * theta + r1_gamma * psi)
+return theta + lr_g * sigmoid(psi * theta) * old, psi"""),
+        "the factor beside it the old one",
+    ),
+    "the penalty itself": (
+        "task1_check",
+        a_round("""psi = psi - lr_d * (sigmoid(psi * theta) * theta + r1_gamma / 2 * psi**2)
+return theta + lr_g * sigmoid(psi * theta) * psi, psi"""),
+        "D goes down its slope",
+    ),
+    "gamma without psi": (
+        "task1_check",
+        a_round("""psi = psi - lr_d * (sigmoid(psi * theta) * theta + r1_gamma)
+return theta + lr_g * sigmoid(psi * theta) * psi, psi"""),
+        "the steeper D is, the more it is held",
+    ),
+    "penalty the wrong way": (
+        "task1_check",
+        a_round("""psi = psi - lr_d * (sigmoid(psi * theta) * theta - r1_gamma * psi)
+return theta + lr_g * sigmoid(psi * theta) * psi, psi"""),
+        "The penalty makes D steeper",
+    ),
+    "penalty without the rate": (
+        "task1_check",
+        a_round("""psi = psi - lr_d * sigmoid(psi * theta) * theta - r1_gamma * psi
+return theta + lr_g * sigmoid(psi * theta) * psi, psi"""),
+        "is multiplied by lr_d",
+    ),
+    "penalty on G as well": (
+        "task1_check",
+        a_round("""psi = psi - lr_d * (sigmoid(psi * theta) * theta + r1_gamma * psi)
+return theta + lr_g * (sigmoid(psi * theta) * psi - r1_gamma * theta), psi"""),
+        "A penalty holds G back as well",
+    ),
+    "D's sigmoid turned round": (
+        "task1_check",
+        a_round("""psi = psi - lr_d * (sigmoid(-psi * theta) * theta + r1_gamma * psi)
+return theta + lr_g * sigmoid(psi * theta) * psi, psi"""),
+        "D's sigmoid has ψθ turned round",
+    ),
+    "one rate for both": (
+        "task1_check",
+        a_round("""psi = psi - lr_g * (sigmoid(psi * theta) * theta + r1_gamma * psi)
+return theta + lr_g * sigmoid(psi * theta) * psi, psi"""),
+        "Both players step with G's rate",
+    ),
+    "psi returned first": (
+        "task1_check",
+        a_round("""psi = psi - lr_d * (sigmoid(psi * theta) * theta + r1_gamma * psi)
+return psi, theta + lr_g * sigmoid(psi * theta) * psi"""),
+        "Return theta first",
+    ),
+    "how far they move": (
+        "task1_check",
+        a_round("""before = theta, psi
+psi = psi - lr_d * (sigmoid(psi * theta) * theta + r1_gamma * psi)
+theta = theta + lr_g * sigmoid(psi * theta) * psi
+return theta - before[0], psi - before[1]"""),
+        "That is how far each of them moves",
+    ),
+    "the pushes alone": (
+        "task1_check",
+        a_round("""return sigmoid(psi * theta) * psi, -sigmoid(psi * theta) * theta - r1_gamma * psi"""),
+        "These are the pushes",
+    ),
     "nothing returned": ("task1_check", a_round("psi = psi - lr_d * theta"), "Did you forget to return them?"),
     # --- task 2 -----------------------------------------------------------------------------------------------
     "step added to 1": ("task2_check", predicted(simultaneous=1.2), "You add h/2 to 1"),
@@ -198,6 +273,66 @@ return r1_gamma / 2 * g.square().sum(1).mean()"""),
 (g,) = torch.autograd.grad(D(x).sum(), x, create_graph=True)
 return r1_gamma / 2 * g.flatten(1).square().sum(1).mean()"""),
         "it leaves a mark on the real batch",
+    ),
+    "square of the average norm": (
+        "task3_check",
+        penalty("""x = x.detach().requires_grad_()
+(g,) = torch.autograd.grad(D(x).sum(), x, create_graph=True)
+return r1_gamma / 2 * g.flatten(1).norm(dim=1).mean() ** 2"""),
+        "You square the average norm",
+    ),
+    "norm of the average gradient": (
+        "task3_check",
+        penalty("""x = x.detach().requires_grad_()
+(g,) = torch.autograd.grad(D(x).sum(), x, create_graph=True)
+return r1_gamma / 2 * g.flatten(1).mean(0).square().sum()"""),
+        "You average the four gradients first",
+    ),
+    "gradient of the probability": (
+        "task3_check",
+        penalty("""x = x.detach().requires_grad_()
+(g,) = torch.autograd.grad(D(x).sigmoid().sum(), x, create_graph=True)
+return r1_gamma / 2 * g.flatten(1).square().sum(1).mean()"""),
+        "the gradient of D's probability",
+    ),
+    "logits squared": (
+        "task3_check",
+        penalty("""return r1_gamma / 2 * D(x).square().mean()"""),
+        "You square the logits",
+    ),
+    "gradient in the weights": (
+        "task3_check",
+        penalty("""gs = torch.autograd.grad(D(x).sum(), list(D.parameters()), create_graph=True)
+return r1_gamma / 2 * sum(g.square().sum() for g in gs)"""),
+        "That is the gradient in D's weights",
+    ),
+    "backward instead of grad": (
+        "task3_check",
+        penalty("""x = x.detach().requires_grad_()
+D(x).sum().backward(create_graph=True)
+g = x.grad
+return r1_gamma / 2 * g.flatten(1).square().sum(1).mean()"""),
+        "it changes the gradients that wait in D's weights",
+    ),
+    "a root on the way": (
+        "task3_check",
+        penalty("""x = x.detach().requires_grad_()
+(g,) = torch.autograd.grad(D(x).sum(), x, create_graph=True)
+norms = g.flatten(1).square().sum(1).sqrt()
+return r1_gamma / 2 * norms.square().mean()"""),
+        "a square root has no slope there",
+    ),
+    "images only": (
+        "task3_check",
+        penalty("""x = x.detach().requires_grad_()
+(g,) = torch.autograd.grad(D(x).sum(), x, create_graph=True)
+return r1_gamma / 2 * g.square().sum((1, 2, 3)).mean()"""),
+        "you use a dimension that a batch of shape",
+    ),
+    "the example by heart": (
+        "task3_check",
+        penalty("""return r1_gamma / 2 * (2 * D.w * x).flatten(1).square().sum(1).mean()"""),
+        "has no attribute 'w'",
     ),
     # --- task 4 -----------------------------------------------------------------------------------------------
     "precision for recall": (
@@ -295,6 +430,131 @@ return ("off" if len(lost) == len(set(classes.tolist())) else "dropping" if lost
 """),
         "a fixed number does not fit data of another size",
     ),
+    "coverage for recall": (
+        "task4_check",
+        judge(
+            """
+lost = {c for c in set(classes.tolist()) if prdc_features(real[classes == c], fake).coverage < 0.1}
+"""
+            + BY_RECALL
+        ),
+        "`.coverage` would not",
+    ),
+    "lost if nothing is reached": (
+        "task4_check",
+        judge(
+            """
+lost = {c for c in set(classes.tolist()) if prdc_features(real[classes == c], fake).recall == 0}
+"""
+            + BY_RECALL
+        ),
+        "but fewer than a tenth",
+    ),
+    "lost below a fifth": (
+        "task4_check",
+        judge(
+            """
+lost = {c for c in set(classes.tolist()) if prdc_features(real[classes == c], fake).recall < 0.2}
+"""
+            + BY_RECALL
+        ),
+        "A seventh of mode 3 is reached",
+    ),
+    "numbers that do not occur": (
+        "task4_check",
+        judge(
+            """
+lost = {c for c in range(int(classes.max()) + 1) if prdc_features(real[classes == c], fake).recall < 0.1}
+"""
+            + BY_RECALL
+        ),
+        "a class without a real point",
+    ),
+    "fakes cut to the number of real points": (
+        "task4_check",
+        judge(
+            """
+fake = fake[: len(real)]
+lost = {c for c in set(classes.tolist()) if prdc_features(real[classes == c], fake).recall < 0.1}
+"""
+            + BY_RECALL
+        ),
+        "cut nothing off",
+    ),
+    "variances for spreads": (
+        "task4_check",
+        judge(
+            """
+lost = {c for c in set(classes.tolist()) if prdc_features(real[classes == c], fake).recall < 0.1}
+"""
+            + BY_RECALL.replace("std", "var")
+        ),
+        "Not below a quarter",
+    ),
+    "spread of the widest dimension": (
+        "task4_check",
+        judge(
+            """
+lost = {c for c in set(classes.tolist()) if prdc_features(real[classes == c], fake).recall < 0.1}
+"""
+            + BY_RECALL.replace("mean", "max")
+        ),
+        "That is below a quarter",
+    ),
+    "number of classes by heart": (
+        "task4_check",
+        judge(
+            """
+lost = {c for c in set(classes.tolist()) if prdc_features(real[classes == c], fake).recall < 0.1}
+"""
+            + BY_RECALL.replace("len(set(classes.tolist()))", "8")
+        ),
+        "All three classes are lost",
+    ),
+    "healthy only if precise": (
+        "task4_check",
+        judge(
+            """
+lost = {c for c in set(classes.tolist()) if prdc_features(real[classes == c], fake).recall < 0.1}
+if not lost and prdc_features(real, fake).precision < 0.5:
+    return "off", lost
+"""
+            + BY_RECALL
+        ),
+        "precision has no say in it",
+    ),
+    "small before healthy": (
+        "task4_check",
+        judge(
+            """
+lost = {c for c in set(classes.tolist()) if prdc_features(real[classes == c], fake).recall < 0.1}
+if fake.std(0).mean() < real.std(0).mean() / 4:
+    return "collapse", lost
+"""
+            + BY_RECALL
+        ),
+        "healthy stands first",
+    ),
+    "kept for lost": (
+        "task4_check",
+        judge(
+            """
+lost = {c for c in set(classes.tolist()) if prdc_features(real[classes == c], fake).recall < 0.1}
+"""
+            + BY_RECALL.replace(", lost", ", set(classes.tolist()) - lost")
+        ),
+        "These are the classes that are kept",
+    ),
+    "how many are lost": (
+        "task4_check",
+        judge(
+            """
+lost = {c for c in set(classes.tolist()) if prdc_features(real[classes == c], fake).recall < 0.1}
+"""
+            + BY_RECALL.replace(", lost", ", len(lost)")
+        ),
+        "wants a set of classes",
+    ),
     "lost as a count": (
         "task4_check",
         judge("""
@@ -355,5 +615,25 @@ if lost and float(fake.std(0).mean()) * 4 < float(real.std(0).mean()):
     verdict = "collapse"
 return [verdict, lost]
 """),
+    },
+    "as arrays, by vmap, and with a recall of one's own": {
+        "task1_one_round": """
+import numpy as np
+
+def one_round(theta, psi, lr_g, lr_d, r1_gamma):
+    sigma = lambda t: 0.5 * (1 + np.tanh(t / 2))
+    psi = (1 - lr_d * r1_gamma) * psi - lr_d * sigma(psi * theta) * theta
+    return np.array([theta + lr_g * sigma(psi * theta) * psi, psi])
+""",
+        **penalty("""g = torch.func.vmap(torch.func.grad(lambda one: D(one[None]).squeeze()))(x)
+return r1_gamma * g.pow(2).sum() / (2 * x.shape[0])"""),
+        **judge(
+            """
+own = torch.cdist(fake, fake).topk(6, largest=False).values[:, -1]
+reached = (torch.cdist(real, fake) <= own).any(1).double()
+lost = {int(c) for c in classes.unique() if reached[classes == c].mean() < 0.1}
+"""
+            + BY_RECALL
+        ),
     },
 }
