@@ -353,8 +353,8 @@ run = train(trainer, rounds=ROUNDS)
 run.wait()
 
 # %% [markdown]
-# 1. Down at once: after two rounds of the opening the estimate $-L_D$ is above 20. Then `d_loss` climbs: fakes come nearer.
-#    *"D's loss goes up, so something breaks"*: no. Here $-L_D$ is a distance, and G makes it small.
+# 1. Down at once: after two rounds the estimate $-L_D$ is above 20. Still in the opening `d_loss` turns and climbs: fakes come
+#    nearer. *"D's loss goes up, so something breaks"*: no. Here $-L_D$ is a distance, and G makes it small.
 # 2. Two spikes. Section 7 draws them.
 # 3. No digits, only blots. G moves at $5 \cdot 10^{-5}$; the authors played hundreds of thousands of rounds.
 #
@@ -487,12 +487,12 @@ print("at the walls: " + ", ".join(f"round {row[0]} {row[1]:.0%}" for row in (pa
 print(f"second layer, 256 units, different patterns of signs: {different}")
 
 # %% [markdown]
-# The literature's statement holds: the recipe's critic piles up its weights at $\pm c$, by *training*, from 5 % to nearly 90 %. A
+# Papers say that clipping drives the weights to $\pm c$. In the recipe it does, and by *training*, from 5 % to nearly 90 %. A
 # nearly linear goal has its best point in a corner of the box. The last line is the price: of 256 units, all but two are
 # copies. But read the right side as well, before you quote it:
 #
 # - It is no constant. When G moves and gradients become noise, weights leave the walls: 68 % after 100 rounds of the recipe,
-#   48 % after 600, 21 % after 1,000. "At least 40 %" is true of a critic near its best, and stops being true after 600.
+#   48 % after 600, 21 % after 1,000. Between rounds 600 and 800 the share falls below the thin line, 40 %.
 # - The dashed run starts at 75 % *before anything is learned*, from torch's weights and the first clip, and falls from there.
 #
 # ### What the estimate tells
@@ -527,8 +527,8 @@ for name, log in warm.items():
 # *slope*: this critic is far from its best and still getting steeper, while the fakes come nearer. Estimate over slope is no
 # help: what such a critic finds is a loose lower bound.
 #
-# So an estimate is a distance times K. Within one run, with a critic that keeps up, it may guide you. Between two runs or two
-# values of c it says nothing: compare the slopes in the last row of each run.
+# So an estimate is at best a distance times K, and less where the critic is behind. Within one run, with a critic that keeps up,
+# it may guide you. Between two runs or two values of c it says nothing: compare the slopes in the last row of each run.
 #
 # The claims of this lesson, checked:
 

@@ -90,20 +90,30 @@ def clip(D, c):
 
 
 # %% nbgrader={"grade": true, "grade_id": "task1_check", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
-from ganedu.checks import CheckFailed, check_close, check_gradient_reaches
+from ganedu.checks import CheckFailed, check_close, check_gradient_reaches, check_trainable
 
-real_logits, fake_logits = torch.tensor([[3.0], [0.5], [-1.0]]), torch.tensor([[0.5], [-2.0]])
+real_logits, fake_logits = torch.tensor([[4.0], [0.5], [-1.0]]), torch.tensor([[0.5], [-2.0]])
+try:
+    got = d_loss(real_logits, fake_logits)
+except RuntimeError as error:
+    if "must match the size" not in str(error):
+        raise
+    raise CheckFailed(
+        "d_loss: three real samples, two fakes, and you subtract one from the other. Average each kind first."
+    ) from None
 check_close(
-    "d_loss of the scores 3, 0.5, -1 of real samples and 0.5, -2 of fakes",
-    d_loss(real_logits, fake_logits),
-    -1.583333,
-    hint="By hand: (0.5 - 2)/2 - (3 + 0.5 - 1)/3.",
+    "d_loss of the scores 4, 0.5, -1 of real samples and 0.5, -2 of fakes",
+    got,
+    -1.916667,
+    hint="By hand: (0.5 - 2)/2 - (4 + 0.5 - 1)/3.",
     mistakes=[
-        (1.583333, "That is what the critic makes large. A loss is made small: turn the sign round."),
-        (-4.0, "You add up over the batch; each E is an average."),
-        (-0.8, "All five scores are averaged in one heap. Each kind has an average of its own."),
-        (-0.243827, "There is a sigmoid in between. A critic's score has no bounds."),
-        (1.162478, "That is cross-entropy. In the critic's loss there is no logarithm."),
+        (1.916667, "That is what the critic makes large. A loss is made small: turn the sign round."),
+        (-5.0, "You add up over the batch; each E is an average."),
+        (-1.0, "All five scores are averaged in one heap. Each kind has an average of its own."),
+        (-0.253640, "There is a sigmoid in between. A critic's score has no bounds."),
+        (1.152332, "That is cross-entropy. In the critic's loss there is no logarithm."),
+        (3.270833, "Those are the squares of lesson 08. A critic's scores are averaged as they are."),
+        (-0.958333, "There is no factor 1/2 in this loss."),
         (-0.75, "The real samples are missing."),
     ],
 )
@@ -116,12 +126,22 @@ check_close(
         (-0.75, "This G makes its fakes' scores small: it learns to be caught."),
         (1.300503, "That is lesson 04's -log sigmoid. G's loss is minus the mean score."),
         (1.5, "You add up in G's loss; E is an average."),
+        (-0.370831, "There is a sigmoid in G's loss. It climbs the scores as they are."),
+        (-0.550502, "That is lesson 04's min-max loss for G. Here there is no logarithm."),
     ],
 )
 line = nn.Linear(1, 1)
 hint = "Return a tensor, not a float."
 check_gradient_reaches("from d_loss to D's weights", d_loss(line(real_logits), 2 * line(fake_logits)), line, hint=hint)
 check_gradient_reaches("from g_loss through D's scores", g_loss(line(fake_logits)), line, hint=hint)
+on_real, on_fakes = real_logits.clone().requires_grad_(), fake_logits.clone().requires_grad_()
+for kind, scores, want in (("a real sample", on_real, -1 / 3), ("a fake", on_fakes, 1 / 2)):
+    (slopes,) = torch.autograd.grad(d_loss(on_real, on_fakes), scores, allow_unused=True)
+    if slopes is None:
+        raise CheckFailed(
+            f"d_loss: no gradient arrives at the score of {kind}. The critic learns from both kinds: cut off neither."
+        )
+    check_close(f"the slope of d_loss in the score of {kind}", slopes[0, 0], want)
 
 
 def clipped(weights, bias, c, slope=1.0):
@@ -131,6 +151,7 @@ def clipped(weights, bias, c, slope=1.0):
         net.weight.copy_(torch.tensor([weights]))
         net.bias.fill_(bias)
     net.weight.grad, net.bias.grad = torch.full((1, 2), slope), torch.full((1,), slope)
+    parameters = list(net.parameters())
     try:
         clip(net, c)
     except RuntimeError as error:
@@ -139,6 +160,11 @@ def clipped(weights, bias, c, slope=1.0):
         raise CheckFailed(
             "clip: a parameter cannot be changed in place while autograd watches: torch.no_grad()."
         ) from None
+    if any(new is not old for new, old in zip(net.parameters(), parameters, strict=True)):
+        raise CheckFailed(
+            "clip: the net has new parameters, and its optimiser goes on stepping the old ones. Change the values in place."
+        )
+    check_trainable("clip", net)
     grads = [p.grad for p in net.parameters()]
     return [*net.weight[0].tolist(), net.bias.item()], grads
 
@@ -147,11 +173,17 @@ found, grads = clipped([-0.5, 0.003], 0.2, c=0.01)
 if any(g is not None and bool((g != 1).any()) for g in grads):
     raise CheckFailed("clip: the gradients have changed. It is the weights that are clipped.")
 if max(abs(a - b) for a, b in zip(found, [-0.5, 0.003, 0.2])) < 1e-6:
-    raise CheckFailed("clip: every parameter is as before. p.clamp(...) makes a new tensor; p.clamp_(...) changes p.")
+    raise CheckFailed(
+        "clip: every parameter is as before. p.clamp(...) makes a new tensor; p.clamp_(...) changes p. "
+        "And D may be any net: D.parameters() has all that it learns."
+    )
 check_close(
     "clip with c = 0.01: a weight of -0.5", found[0], -0.01, hint="The box has a lower wall, too: -c.", atol=1e-6
 )
-forgotten = [(0.2, "The biases are parameters, too: the paper clips every one.")]
+forgotten = [
+    (0.2, "The biases are parameters, too: the paper clips every one."),
+    (-0.01, "Everything lies at the lower wall. The order is clamp(lowest, highest)."),
+]
 check_close("clip with c = 0.01: a bias of 0.2", found[2], 0.01, mistakes=forgotten, atol=1e-6)
 check_close("clip: a weight of 0.003", found[1], 0.003, hint="Only what is outside the box is moved.", atol=1e-6)
 found, _ = clipped([-0.5, 0.003], 0.2, c=0.1)
@@ -163,11 +195,24 @@ import numpy as np
 generator = torch.Generator().manual_seed(2)
 real, fake = torch.randn(40, 1, generator=generator) * 3, torch.randn(25, 1, generator=generator) * 3 - 1
 want_d, want_g = np.mean(fake.double().numpy()) - np.mean(real.double().numpy()), -np.mean(fake.double().numpy())
-check_close("d_loss of random scores", d_loss(real, fake), want_d, hint="It fits the examples only.")
-check_close("g_loss of random scores", g_loss(fake), want_g, hint="It fits the examples only.")
+for of_real, of_fakes, sign in ((real, fake, 1), (-real, -fake, -1)):  # once with either sign
+    for name, got, want in (
+        ("d_loss", d_loss(of_real, of_fakes), sign * want_d),
+        ("g_loss", g_loss(of_fakes), sign * want_g),
+    ):
+        check_close(
+            f"{name} of random scores",
+            got,
+            want,
+            hint="It fits the examples only.",
+            mistakes=[(-want, "Scores may lie above 0 or below, and so may a loss: no absolute value.")],
+        )
 net = nn.Sequential(nn.Linear(5, 7), nn.LeakyReLU(0.2), nn.Sequential(nn.Linear(7, 3), nn.Linear(3, 1)))
 before = [p.detach().double().numpy().copy() for p in net.parameters()]
-clip(net, 0.2)
+try:
+    clip(net, 0.2)
+except AttributeError:
+    raise CheckFailed("clip: it fits a net of one layer. D.parameters() has the parameters of all layers.") from None
 for p, old in zip(net.parameters(), before):
     gap = np.abs(p.detach().double().numpy() - np.clip(old, -0.2, 0.2)).max()
     check_close("clip of a deep net: distance from NumPy's clip", gap, 0.0, hint="It fits the examples only.")
@@ -197,32 +242,47 @@ def w1(places, q, p):
 
 
 # %% nbgrader={"grade": true, "grade_id": "task2_check", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
-from ganedu.checks import check_close
+from ganedu.checks import CheckFailed, check_close
 
-places = torch.tensor([0.0, 2.0, 3.0, 5.0])
+places = torch.tensor([1.0, 4.0, 5.0, 7.0])
 q, p = torch.tensor([0.4, 0.0, 0.1, 0.5]), torch.tensor([0.1, 0.6, 0.2, 0.1])
+
+
+def way(places, q, p):
+    """What w1 says, on tensors of its own."""
+    try:
+        return w1(places.clone(), q.clone(), p.clone())
+    except IndexError:
+        raise CheckFailed(
+            f"w1: it counts on another number of heaps. Here are {len(places)}: ask len(places)."
+        ) from None
+
+
 every_plan = (q[:, None] * p[None, :] * (places[:, None] - places).abs()).sum()
 check_close(
-    "w1 of the heaps (0.4, 0, 0.1, 0.5) and (0.1, 0.6, 0.2, 0.1) at 0, 2, 3, 5",
-    w1(places, q, p),
-    1.7,
-    hint="By hand: 0.3 over a gap of 2, 0.3 over 1, 0.4 over 2.",
+    "w1 of the heaps (0.4, 0, 0.1, 0.5) and (0.1, 0.6, 0.2, 0.1) at 1, 4, 5, 7",
+    way(places, q, p),
+    2.0,
+    hint="By hand: 0.3 over a gap of 3, 0.3 over 1, 0.4 over 2.",
     mistakes=[
         (1.0, "You say how much is carried, and not how far: each share goes over a gap."),
         (
-            -0.5,
+            -0.2,
             "Earth that is carried left takes away from earth that is carried right: the absolute value is missing.",
         ),
-        (0.5, "That is how far apart the two means are. The absolute value belongs to each cut, before the sum."),
-        (1.4, "q and p themselves are no use at a cut: add up all that lies left of it."),
+        (0.2, "That is how far apart the two means are. The absolute value belongs to each cut, before the sum."),
+        (1.7, "q and p themselves are no use at a cut: add up all that lies left of it."),
+        (1.3, "Shares and gaps are off by one: over the gap from x_1 to x_2 goes |Q_1 - P_1|."),
+        (1.6, "The sum begins at the first heap: what lies between 0 and x_1 is no gap."),
+        (1.4, "That is twice the share that moves. It does not say how far it goes."),
         (0.7, "That is the share that moves at all. It does not say how far."),
-        (0.59, "You square what is carried; work is weight times distance."),
+        (0.68, "You square what is carried; work is weight times distance."),
         (every_plan, "Every heap is spread over all places here. That is a plan, but not the cheapest."),
     ],
 )
-check_close("w1 of equal heaps", w1(places, p, p), 0.0, hint="Nothing has to be carried.")
-check_close("w1 with real and fake changed about", w1(places, p, q), 1.7, hint="The way back is as long.")
-check_close("w1 on a line that is twice as long", w1(2 * places, q, p), 3.4, hint="Twice the way, twice the work.")
+check_close("w1 of equal heaps", way(places, p, p), 0.0, hint="Nothing has to be carried.")
+check_close("w1 with real and fake changed about", way(places, p, q), 2.0, hint="The way back is as long.")
+check_close("w1 on a line that is twice as long", way(2 * places, q, p), 4.0, hint="Twice the way, twice the work.")
 print("✓ Task 2: all visible checks pass.")
 ### BEGIN HIDDEN TESTS
 from scipy.stats import wasserstein_distance
@@ -233,7 +293,7 @@ for n in (2, 5, 30):
     q, p = torch.rand(2, n, generator=generator)
     q, p = q / q.sum(), p / p.sum()
     exact = wasserstein_distance(places, places, q, p)
-    check_close(f"w1 of {n} random heaps", w1(places, q, p), exact, hint="It fits the example only.")
+    check_close(f"w1 of {n} random heaps", way(places, q, p), exact, hint="It fits the example only.")
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -494,7 +554,7 @@ def repaired_turn(G, D, opt_d, x, z, c=0.01):
 
 
 # %% nbgrader={"grade": true, "grade_id": "task4_check", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
-from ganedu.checks import CheckFailed, WatchedSGD, check_close, check_turns
+from ganedu.checks import CheckFailed, WatchedSGD, check_close, check_step_finds_gradient, check_turns
 
 
 def check_turn(turn, x, z, weight=0.5, bias=0.3, g_weight=2.0, c=0.01, lr=0.1):
@@ -508,10 +568,30 @@ def check_turn(turn, x, z, weight=0.5, bias=0.3, g_weight=2.0, c=0.01, lr=0.1):
     opt_d = WatchedSGD("D", {"G": G, "D": D}, log, lr=lr)
     for p in D.parameters():
         p.grad = torch.full_like(p, 7.0)  # what the turn before has left
-    loss = turn(G, D, opt_d, x, z, c)
+    reached = []
+    G.weight.register_hook(lambda _: reached.append("G"))
+    try:
+        loss = turn(G, D, opt_d, x, z, c)
+    except RuntimeError as error:
+        if "in-place" in str(error):
+            raise CheckFailed(
+                "repaired_turn: the weights cannot be put back while autograd watches: torch.no_grad()."
+            ) from None
+        if "must match the size" in str(error):
+            raise CheckFailed(
+                f"repaired_turn: {len(x)} real samples, {len(z)} fakes, and you subtract one from the other. "
+                "Average each kind first."
+            ) from None
+        raise
     gap = (g_weight * z.mean() - x.mean()).item()  # the slope of the loss in D's weight
     check_turns(log, ("D",))
     (_, at_step) = log[0]
+    check_step_finds_gradient(
+        opt_d,
+        at_step["D"],
+        stale=7.0,
+        nothing_arrived="D's step finds no gradient of this turn's loss. Is it cut off, or backward missing?",
+    )
     check_close(
         "the slope of the loss in D's weight, as the step finds it",
         at_step["D"][0].item(),
@@ -522,9 +602,11 @@ def check_turn(turn, x, z, weight=0.5, bias=0.3, g_weight=2.0, c=0.01, lr=0.1):
             (gap + 7, "The gradients of the turn before are still in it: clear them."),
             (max(-c, min(c, gap)), "The gradients are still clipped. What the box holds are the weights."),
             (max(-c, min(c, -gap)), "Neither fault is mended: the sign, and what is clipped."),
+            (-x.mean().item(), "The fakes' scores teach D nothing: detach the fakes, not what D says of them."),
+            ((g_weight * z.sum() - x.sum()).item(), "You take sums where the loss has averages."),
         ],
     )
-    if G.weight.grad is not None and bool(G.weight.grad.any()):
+    if reached or G.weight.grad is not None and bool(G.weight.grad.any()):
         raise CheckFailed("G's weights have got a gradient in the critic's turn: detach the fakes.")
     check_close(
         "G's weight after the critic's turn", G.weight.item(), g_weight, hint="The box is for the critic alone."
@@ -539,6 +621,7 @@ def check_turn(turn, x, z, weight=0.5, bias=0.3, g_weight=2.0, c=0.01, lr=0.1):
         mistakes=[
             (stepped, "The step carries the weight out of the box, and nothing puts it back."),
             (first, "The clip comes before the step, and the step carries the weight out of the box again."),
+            (max(-0.01, min(0.01, stepped)), "The box is [-c, c], whatever c is: here it is another than 0.01."),
         ],
         atol=1e-6,
     )
@@ -554,7 +637,7 @@ def check_turn(turn, x, z, weight=0.5, bias=0.3, g_weight=2.0, c=0.01, lr=0.1):
     check_close("the loss that the turn returns", loss, weight * gap, hint="It is that of before the step.")
 
 
-check_turn(repaired_turn, torch.tensor([[1.0], [3.0]]), torch.tensor([[1.0], [0.5]]))
+check_turn(repaired_turn, torch.tensor([[1.0], [3.0], [2.0]]), torch.tensor([[1.0], [0.5]]))
 print("✓ Task 4: all visible checks pass.")
 ### BEGIN HIDDEN TESTS
 generator = torch.Generator().manual_seed(9)
@@ -575,10 +658,10 @@ show_turns(repaired_turn, "Repaired: real numbers score higher, and no weight le
 #
 # $$W_1 \;\ge\; \frac{\overline{D(a)} - \overline{D(b)}}{\max_{a, b} |D(a) - D(b)| \,/\, \lVert a - b \rVert}$$
 #
-# It holds for *any* critic, as in lines 3 and 4 of the lesson. A critic that has learned the wrong way round gives a
+# It holds for *any* critic, by lines 1 and 2 of the lesson's table. A critic that has learned the wrong way round gives a
 # number below 0: leave it so. You may count on it that no real sample lies exactly on a fake, and that D is not constant.
 # (`torch.cdist` has the distances of all pairs. With many 32-bit samples it blurs those of very close pairs: hand it
-# `x.double()` and `x_fake.double()`, or write the differences out.)
+# `x.double()` and `x_fake.double()`, or write the differences out. D gets the samples as they are.)
 
 
 # %% nbgrader={"grade": false, "grade_id": "task5_w1_bound", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -597,34 +680,58 @@ def w1_bound(D, x, x_fake):
 
 
 # %% nbgrader={"grade": true, "grade_id": "task5_check", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
-from ganedu.checks import check_close
+from ganedu.checks import CheckFailed, check_close
+
+
+def lower_bound(D, x, x_fake):
+    """What w1_bound says, or what it does that D or the samples do not stand."""
+    try:
+        return w1_bound(D, x, x_fake)
+    except RuntimeError as error:
+        for words, sentence in (
+            ("must match the size", f"{len(x)} real samples and {len(x_fake)} fakes: average each kind on its own."),
+            ("dtype", "D wants 32-bit samples. Only the distances need 64 bits: convert there."),
+            ("requires grad", "D's scores hang on a graph. Work under torch.no_grad(), or detach them."),
+        ):
+            if words in str(error):
+                raise CheckFailed(f"w1_bound: {sentence}") from None
+        raise
+
 
 x, x_fake = torch.tensor([[0.0], [2.0]]), torch.tensor([[5.0], [1.0]])
 check_close(
     "w1_bound of D(x) = -3 x, real samples 0 and 2, fakes 5 and 1",
-    w1_bound(lambda x: -3 * x, x, x_fake),
+    lower_bound(lambda x: -3 * x, x, x_fake),
     2.0,
     hint="The estimate is 6, the slope 3.",
     mistakes=[
         (6.0, "That is the estimate: divide by the steepest slope."),
         (-2.0, "Real minus fake, not fake minus real."),
+        (0.4, "Scores of one pair stand over the way of another. D(a) - D(b) of all pairs is an (N, M) table, too."),
+        (4.0, "You add up the scores; each bar is an average."),
+        (18.0, "You multiply by the slope: divide."),
     ],
 )
 check_close(
     "w1_bound of D(x) = 3 x, a critic that is the wrong way round",
-    w1_bound(lambda x: 3 * x, x, x_fake),
+    lower_bound(lambda x: 3 * x, x, x_fake),
     -2.0,
     mistakes=[
-        (2.0, "You have lost the sign: this critic gives fakes the higher scores, which is no bound to be proud of.")
+        (2.0, "You have lost the sign: this critic gives fakes the higher scores, which is no bound to be proud of."),
+        (0.0, "You cut the number off at 0. It says how wrong this critic is: leave it so."),
     ],
 )
 check_close(
     "w1_bound of D(x) = -x²",
-    w1_bound(lambda x: -(x**2), x, x_fake),
+    lower_bound(lambda x: -(x**2), x, x_fake),
     11 / 7,
     hint="The slopes of the four pairs are 5, 1, 7 and 3; the estimate is 11.",
     mistakes=[
-        (11 / 5, "Only the first real sample with the first fake, the second with the second. Take every pair."),
+        (
+            11 / 5,
+            "Only the first real sample with the first fake, the second with the second. Take every pair, and the ratio "
+            "in each.",
+        ),
         (11 / 4, "That is the average slope. The bound needs one that no pair exceeds."),
         (11 / 10, "That is the slope at a single point. The steepest pair is what the bound asks for."),
         (11 / 1, "That is the flattest pair, or no division at all."),
@@ -632,7 +739,7 @@ check_close(
 )
 check_close(
     "w1_bound of D(x) = -x₁ - x₂, the real sample (0, 0) and the fake (3, 4)",
-    w1_bound(lambda x: -x.sum(1, keepdim=True), torch.zeros(1, 2), torch.tensor([[3.0, 4.0]])),
+    lower_bound(lambda x: -x.sum(1, keepdim=True), torch.zeros(1, 2), torch.tensor([[3.0, 4.0]])),
     5.0,
     hint="Their distance is 5.",
     mistakes=[
@@ -645,7 +752,38 @@ print("✓ Task 5: all visible checks pass.")
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
+
+def check_bound(name, D, x, x_fake):
+    """Compare w1_bound with NumPy's table of all pairs, and its value with the cheapest plan where N is M."""
+    a, b, on_a, on_b = (v.detach().double().numpy() for v in (x, x_fake, D(x), D(x_fake)))
+    ways, rises = np.linalg.norm(a[:, None] - b[None], axis=2), on_a - on_b.T
+    every, on_every = np.concatenate([a, b]), np.concatenate([on_a, on_b])
+    of_every = np.linalg.norm(every[:, None] - every[None], axis=2) + np.eye(len(every))
+    gap, got = on_a.mean() - on_b.mean(), lower_bound(D, x, x_fake)
+    check_close(
+        name,
+        got,
+        gap / (abs(rises) / ways).max(),
+        atol=1e-3,
+        hint="It fits the examples only.",
+        mistakes=[
+            (
+                gap / (rises / ways).max(),
+                "The steepest pair may lead downhill: the absolute value comes before the maximum.",
+            ),
+            (
+                gap / (abs(on_every - on_every.T) / of_every).max(),
+                "A pair is a real sample and a fake, not two of a kind.",
+            ),
+        ],
+    )
+    if len(a) == len(b):
+        above = max(0.0, float(got) - ways[linear_sum_assignment(ways)].mean())
+        check_close("w1_bound: by how much it exceeds the cheapest plan", above, 0.0, hint="A bound never does.")
+
+
 generator = torch.Generator().manual_seed(6)
+torch.manual_seed(6)
 for d in (1, 2, 5):
     x, x_fake = torch.randn(30, d, generator=generator), torch.randn(30, d, generator=generator) * 1.5 + 1
     weights = torch.randn(d, 1, generator=generator)
@@ -653,15 +791,9 @@ for d in (1, 2, 5):
     def curved(x, weights=weights):
         return torch.tanh(x @ weights) - 0.3 * x[:, :1]
 
-    a, b, on_a, on_b = (v.double().numpy() for v in (x, x_fake, curved(x), curved(x_fake)))
-    steepest = max(abs(on_a[i] - on_b[j])[0] / np.linalg.norm(a[i] - b[j]) for i in range(30) for j in range(30))
-    want = (on_a.mean() - on_b.mean()) / steepest
-    got = w1_bound(curved, x, x_fake)
-    check_close(f"w1_bound of random samples, d = {d}", got, want, atol=1e-3, hint="It fits the examples only.")
-    ways = np.linalg.norm(a[:, None] - b[None], axis=2)
-    cheapest = ways[linear_sum_assignment(ways)].mean()
-    above = max(0.0, float(got) - cheapest)
-    check_close("w1_bound: by how much it exceeds the cheapest plan", above, 0.0, hint="A bound never does.")
+    check_bound(f"w1_bound of random samples, d = {d}", curved, x, x_fake)
+    net = nn.Sequential(nn.Linear(d, 8), nn.Tanh(), nn.Linear(8, 1))
+    check_bound(f"w1_bound by a net, 30 real samples, 20 fakes, d = {d}", net, x, x_fake[:20])
 ### END HIDDEN TESTS
 
 # %% [markdown]

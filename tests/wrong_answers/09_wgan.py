@@ -143,6 +143,63 @@ def clip(D, c):
         game(clip="@torch.no_grad()\ndef clip(D, c):\n    for p in D.parameters():\n        p.clamp_(-0.01, 0.01)\n"),
         "Use c, whatever it is.",
     ),
+    "pairs of real and fake": (
+        "task1_check",
+        game(d="def d_loss(real, fake):\n    return (fake - real).mean()\n"),
+        "three real samples, two fakes",
+    ),
+    "half as in lesson 08": (
+        "task1_check",
+        game(d="def d_loss(real, fake):\n    return (fake.mean() - real.mean()) / 2\n"),
+        "There is no factor 1/2 in this loss",
+    ),
+    "squares as in lesson 08": (
+        "task1_check",
+        game(d="def d_loss(real, fake):\n    return (real - 1).square().mean() / 2 + fake.square().mean() / 2\n"),
+        "Those are the squares of lesson 08",
+    ),
+    "fakes cut off in D's loss": (
+        "task1_check",
+        game(d="def d_loss(real, fake):\n    return fake.detach().mean() - real.mean()\n"),
+        "arrives at the score of a fake",
+    ),
+    "a distance is never below 0": (
+        "task1_check",
+        game(d="def d_loss(real, fake):\n    return -(fake.mean() - real.mean()).abs()\n"),
+        "and so may a loss: no absolute value",
+    ),
+    "sigmoid in G's loss": (
+        "task1_check",
+        game(g="def g_loss(fake):\n    return -fake.sigmoid().mean()\n"),
+        "There is a sigmoid in G's loss",
+    ),
+    "min-max loss for G": (
+        "task1_check",
+        game(g="def g_loss(fake):\n    return -nn.functional.softplus(fake).mean()\n"),
+        "lesson 04's min-max loss for G",
+    ),
+    "walls the wrong way round": (
+        "task1_check",
+        game(clip="@torch.no_grad()\ndef clip(D, c):\n    for p in D.parameters():\n        p.clamp_(c, -c)\n"),
+        "clamp(lowest, highest)",
+    ),
+    "new parameters": (
+        "task1_check",
+        game(
+            clip="@torch.no_grad()\ndef clip(D, c):\n    for m in D.modules():\n        for name, p in list(m.named_parameters(recurse=False)):\n            setattr(m, name, nn.Parameter(p.clamp(-c, c)))\n"
+        ),
+        "the net has new parameters",
+    ),
+    "frozen for good": (
+        "task1_check",
+        game(clip="def clip(D, c):\n    for p in D.requires_grad_(False).parameters():\n        p.clamp_(-c, c)\n"),
+        "Thaw what you freeze",
+    ),
+    "one layer by name": (
+        "task1_check",
+        game(clip="@torch.no_grad()\ndef clip(D, c):\n    D.weight.clamp_(-c, c)\n    D.bias.clamp_(-c, c)\n"),
+        "it fits a net of one layer",
+    ),
     # --- task 2 -----------------------------------------------------------------------------------------------
     "how much, not how far": (
         "task2_check",
@@ -175,6 +232,26 @@ def clip(D, c):
         w1("return (q[:, None] * p * (places[:, None] - places).abs()).sum()"),
         "That is a plan, but not the cheapest.",
     ),
+    "cuts off by one": (
+        "task2_check",
+        w1("return ((q.cumsum(0) - p.cumsum(0))[1:].abs() * places.diff()).sum()"),
+        "Shares and gaps are off by one",
+    ),
+    "a gap before the first heap": (
+        "task2_check",
+        w1("return ((q - p).cumsum(0).abs() * places.diff(prepend=torch.zeros(1))).sum()"),
+        "what lies between 0 and x_1 is no gap",
+    ),
+    "twice the total variation": (
+        "task2_check",
+        w1("return (q - p).abs().sum()"),
+        "That is twice the share that moves",
+    ),
+    "four heaps by heart": (
+        "task2_check",
+        w1("return sum(abs(q[:i].sum() - p[:i].sum()) * (places[i] - places[i - 1]) for i in (1, 2, 3))"),
+        "it counts on another number of heaps",
+    ),
     # --- task 3 -----------------------------------------------------------------------------------------------
     "the gap": ("task3_distances_check", predicted(boxes=2.0), "2 is the gap between the boxes."),
     "JSD for W1": ("task3_distances_check", predicted(boxes=0.693), "log 2 is JSD's answer."),
@@ -188,6 +265,15 @@ def clip(D, c):
     "good scores need no push": ("task3_players_check", predicted(push=0.0), "that was cross-entropy"),
     "smaller estimate, better G": ("task3_players_check", predicted(nearer="A"), "A's critic is flatter"),
     "larger estimate, better G": ("task3_players_check", predicted(nearer="B"), "A larger estimate speaks against B"),
+    "the largest score over all": (
+        "task3_players_check",
+        predicted(push=-1.25),
+        "That is the score's share in the loss",
+    ),
+    "a wish to climb has a plus": ("task3_players_check", predicted(push=0.25), "The sign: G's loss is minus the mean"),
+    "each half weighs one": ("task3_distances_check", predicted(spread=4), "not each half"),
+    "from end to end": ("task3_distances_check", predicted(boxes=4), "That is from end to end"),
+    "activations counted": ("task3_scores_check", predicted(doubled_clip=4), "the weights sit in three"),
     # --- task 4 -----------------------------------------------------------------------------------------------
     "sign left": (
         "task4_check",
@@ -234,6 +320,41 @@ def clip(D, c):
         turn(LOSS, "loss.backward(); opt_d.step()", BOX),
         "The gradients of the turn before are still in it",
     ),
+    "cleared before the step": (
+        "task4_check",
+        turn(LOSS, "loss.backward(); opt_d.zero_grad(); opt_d.step()", BOX),
+        "clear the old ones before backward",
+    ),
+    "D's answer detached": (
+        "task4_check",
+        turn("loss = D(G(z)).detach().mean() - D(x).mean()", STEP, BOX),
+        "not what D says of them",
+    ),
+    "sums in the turn": (
+        "task4_check",
+        turn("loss = D(G(z).detach()).sum() - D(x).sum()", STEP, BOX),
+        "You take sums where the loss has averages",
+    ),
+    "one subtracted from the other": (
+        "task4_check",
+        turn("loss = (D(G(z).detach()) - D(x)).mean()", STEP, BOX),
+        "3 real samples, 2 fakes, and you subtract",
+    ),
+    "autograd watches the turn": (
+        "task4_check",
+        turn(LOSS, STEP, "[p.clamp_(-c, c) for p in D.parameters()]"),
+        "cannot be put back while autograd watches",
+    ),
+    "0.01 in the turn": (
+        "task4_check",
+        turn(LOSS, STEP, "[p.data.clamp_(-0.01, 0.01) for p in D.parameters()]"),
+        "whatever c is",
+    ),
+    "the scores in the box": (
+        "task4_check",
+        turn("loss = D(G(z).detach()).clamp(-c, c).mean() - D(x).clamp(-c, c).mean()", STEP, BOX),
+        "no gradient of this turn's loss",
+    ),
     # --- task 5 -----------------------------------------------------------------------------------------------
     "the estimate alone": (
         "task5_check",
@@ -274,6 +395,69 @@ def clip(D, c):
             "return ((D(x).mean() - D(x_fake).mean()) / ((D(x) - D(x_fake).T).abs() / torch.cdist(x, x_fake, p=1)).max()).item()"
         ),
         "the way along the streets",
+    ),
+    "tables that do not match": (
+        "task5_check",
+        bound(
+            "ways = torch.cdist(x.double(), x_fake.double()); return (D(x).mean() - D(x_fake).mean()) / ((D(x) - D(x_fake)).abs() / ways).max()"
+        ),
+        "Scores of one pair stand over the way of another",
+    ),
+    "sums of scores": (
+        "task5_check",
+        bound(
+            "ways = torch.cdist(x.double(), x_fake.double()); return (D(x).sum() - D(x_fake).sum()) / ((D(x) - D(x_fake).T).abs() / ways).max()"
+        ),
+        "You add up the scores",
+    ),
+    "times the slope": (
+        "task5_check",
+        bound(
+            "ways = torch.cdist(x.double(), x_fake.double()); return (D(x).mean() - D(x_fake).mean()) * ((D(x) - D(x_fake).T).abs() / ways).max()"
+        ),
+        "You multiply by the slope",
+    ),
+    "never below 0": (
+        "task5_check",
+        bound(
+            "ways = torch.cdist(x.double(), x_fake.double()); return ((D(x).mean() - D(x_fake).mean()) / ((D(x) - D(x_fake).T).abs() / ways).max()).clamp(min=0)"
+        ),
+        "You cut the number off at 0",
+    ),
+    "uphill pairs only": (
+        "task5_check",
+        bound(
+            "ways = torch.cdist(x.double(), x_fake.double()); return (D(x).mean() - D(x_fake).mean()) / ((D(x) - D(x_fake).T) / ways).max()"
+        ),
+        "The steepest pair may lead downhill",
+    ),
+    "pairs of a kind as well": (
+        "task5_check",
+        bound(
+            "y = torch.cat([x, x_fake]).double(); f = torch.cat([D(x), D(x_fake)]); return (D(x).mean() - D(x_fake).mean()) / ((f - f.T).abs() / (torch.cdist(y, y) + torch.eye(len(y)))).max()"
+        ),
+        "not two of a kind",
+    ),
+    "as many fakes as real samples": (
+        "task5_check",
+        bound(
+            "ways = torch.cdist(x.double(), x_fake.double()); return (D(x) - D(x_fake)).mean() / ((D(x) - D(x_fake).T).abs() / ways).max()"
+        ),
+        "average each kind on its own",
+    ),
+    "D in 64 bits": (
+        "task5_check",
+        bound(
+            "x, x_fake = x.double(), x_fake.double(); return (D(x).mean() - D(x_fake).mean()) / ((D(x) - D(x_fake).T).abs() / torch.cdist(x, x_fake)).max()"
+        ),
+        "D wants 32-bit samples",
+    ),
+    "no detach before NumPy": (
+        "task5_check",
+        {
+            "task5_w1_bound": "def w1_bound(D, x, x_fake):\n    a, b = D(x).numpy(), D(x_fake).numpy()\n    return (a.mean() - b.mean()) / abs((a - b.T) / torch.cdist(x.double(), x_fake.double()).numpy()).max()\n"
+        },
+        "D's scores hang on a graph",
     ),
 }
 
@@ -337,6 +521,29 @@ def w1_bound(D, x, x_fake):
             rise = abs(float(D(a[None]).detach()) - float(D(b[None]).detach()))
             steepest = max(steepest, rise / float((a - b).norm()))
     return (D(x).mean() - D(x_fake).mean()).detach() / steepest
+""",
+    },
+    "heap by heap, and NumPy": {
+        "task2_w1": """
+def w1(places, q, p):
+    i, j, work = 0, 0, 0.0
+    while i < len(q) and j < len(p):
+        carried = min(float(q[i]), float(p[j]))
+        work += carried * abs(float(places[i] - places[j]))
+        q[i] -= carried
+        p[j] -= carried
+        if q[i] <= p[j]:
+            i += 1
+        else:
+            j += 1
+    return work
+""",
+        "task5_w1_bound": """
+from scipy.spatial.distance import cdist
+
+def w1_bound(D, x, x_fake):
+    a, b = (D(v).detach().numpy() for v in (x, x_fake))
+    return float((a.mean() - b.mean()) / (abs(a - b.T) / cdist(x, x_fake)).max())
 """,
     },
     "paths of their own": {
