@@ -2,8 +2,8 @@
 
     python tools/train_grid.py
 
-The lesson's own game with more rounds: the same nets, the same fall of the learning rates to 0. One thread, so that the
-same command gives the same weights on a machine of the same kind.
+The lesson's own game with more rounds and two critic steps in each: the same nets, the same fall of the learning rates
+to 0. One thread, so that the same command gives the same weights on a machine of the same kind.
 """
 
 import argparse
