@@ -293,7 +293,7 @@ for name, D, style, colour in (("as drawn", Critic(), "--", GREY), ("as trained"
         axes.semilogy(range(1, 201), off[name, i], style, color=colour, linewidth=2 - i, label=f"{name}, layer {i + 1}")
 axes.axhline(0.01, color="black", linewidth=0.7)
 axes.set(xlabel="steps", ylabel="σ is off by a share of")
-axes.legend(frameon=False, fontsize=8)
+axes.legend(frameon=False, fontsize=8, ncols=2)
 show(figure, "The black line is 1 %.", "Four falling curves: the error of power iteration, on a logarithmic scale.")
 kept = [torch.linalg.matrix_norm(m.weight.detach(), 2).item() for m in trained if isinstance(m, nn.Linear)]
 x = torch.cat([held_back[:500], sn_run.trainer.sample(500).cpu()]).requires_grad_()
