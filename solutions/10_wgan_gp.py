@@ -64,8 +64,9 @@ from ganedu.views.figure import CRITIC, FAKE, REAL, show
 # $$\mathrm{GP} = \mathbb{E}\big[(\lVert \nabla_{\hat x} D(\hat x) \rVert_2 - 1)^2\big] \qquad \hat x_i = \varepsilon_i x_i + (1 - \varepsilon_i)\, \tilde x_i$$
 #
 # with a fake $\tilde x_i$ for each real sample $x_i$. Here you are **given** the $\varepsilon$, one a sample, so that your
-# result can be checked. Samples may be vectors, images or anything else, and a batch may hold a single one. The result
-# is to be trained on: D's weights get a gradient from it. The fakes get none.
+# result can be checked. Samples may be vectors, images or anything else, and a batch may hold a single one; D sees
+# them in the shape that they have. The result is to be trained on: D's weights get a gradient from it. The fakes get none.
+# What you are given stays as it is, the gradients that D's weights hold included.
 
 
 # %% nbgrader={"grade": false, "grade_id": "task1_gradient_penalty", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -101,9 +102,31 @@ class Bowl(nn.Module):
 
 
 def penalty_of(D, x, x_fake, epsilon):
-    """Your penalty, and a sentence in place of PyTorch's where shapes do not fit."""
+    """Your penalty, and a sentence where shapes do not fit or what you are given is changed."""
+
+    def look(D, inputs):
+        if inputs[0].shape[1:] != x.shape[1:]:
+            raise CheckFailed(
+                f"gradient_penalty: D gets samples of shape {tuple(inputs[0].shape[1:])}, real ones have shape "
+                f"{tuple(x.shape[1:])}. Interpolates have the shape of samples, and epsilon one dimension of size 1 for each "
+                "dimension of a sample."
+            )
+
+    looking, was, parameters = D.register_forward_pre_hook(look), x.clone(), list(D.parameters())
+    for p in parameters:
+        p.grad = torch.ones_like(p)
     try:
-        return gradient_penalty(D, x, x_fake, epsilon)
+        got = gradient_penalty(D, x, x_fake, epsilon)
+        if any(p.grad is None or not bool((p.grad == 1).all()) for p in parameters):
+            raise CheckFailed(
+                "gradient_penalty: it changes the gradients that D's weights hold, and D's next step would follow them. "
+                "Ask for the gradient at the interpolates alone, with torch.autograd.grad."
+            )
+        if not torch.equal(x, was):
+            raise CheckFailed(
+                "gradient_penalty: it writes into the real samples. Make a new tensor of the interpolates."
+            )
+        return got
     except RuntimeError as error:
         words = str(error)
         if "must match the size" in words or "invalid for input of size" in words:
@@ -121,6 +144,10 @@ def penalty_of(D, x, x_fake, epsilon):
                 "gradient_penalty: D gives N scores, and a gradient is that of one number. Add them up."
             ) from None
         raise
+    finally:
+        looking.remove()
+        for p in parameters:
+            p.grad = None
 
 
 line = nn.Linear(4, 1)
@@ -156,25 +183,30 @@ check_gradient_reaches(
 )
 x = torch.tensor([[3.0, 4.0], [0.0, 8.0]])
 x_fake = torch.tensor([[0.0, 0.0], [6.0, 0.0]])
-epsilon = torch.tensor([0.5, 0.25])
+epsilon = torch.tensor([0.6, 0.25])
 bowl = Bowl()
 got = penalty_of(bowl, x, x_fake, epsilon)
-a, b = 2.5, math.hypot(4.5, 2.0)  # the lengths of both interpolates
+a, b = 3.0, math.hypot(4.5, 2.0)  # the lengths of both interpolates
 check_close(
     "gradient_penalty of D(x) = (x₁² + x₂²)/2, two samples",
     got,
     ((a - 1) ** 2 + (b - 1) ** 2) / 2,
-    hint="The slope at x is the length of x. The interpolates are (1.5, 2) and (4.5, 2).",
+    hint="The slope at x is the length of x. With the epsilons that you are given, 0.6 and 0.25, the interpolates are "
+    "(1.8, 2.4) and (4.5, 2).",
     mistakes=[
         ((4**2 + 7**2) / 2, "That is the slope at the real samples."),
         ((1 + 5**2) / 2, "That is the slope at the fakes."),
         (
-            (1.5**2 + (math.hypot(1.5, 6.0) - 1) ** 2) / 2,
+            (1.0**2 + (math.hypot(1.5, 6.0) - 1) ** 2) / 2,
             "epsilon goes with the real sample, 1 - epsilon with the fake.",
         ),
-        ((1.5**2 + 4.0**2) / 2, "The first epsilon stands for all. Each sample has its own."),
         (
-            ((math.hypot(1.5, 1.0) - 1) ** 2 + (math.hypot(3.0, 2.0) - 1) ** 2) / 2,
+            (2.0**2 + (math.hypot(2.4, 4.8) - 1) ** 2) / 2,
+            "The first epsilon stands for all. Each sample has its own.",
+        ),
+        ((1.5**2 + 4.0**2) / 2, "You take the middle of each line. Use the epsilons that you are given."),
+        (
+            ((math.hypot(1.8, 1.0) - 1) ** 2 + (math.hypot(2.4, 2.0) - 1) ** 2) / 2,
             "Here epsilon runs along the coordinates, not along the samples. Give it a dimension of size 1 at its end.",
         ),
         (((a + b) / 2 - 1) ** 2, "You average the slopes before you square. The square belongs inside."),
@@ -195,6 +227,20 @@ check_close(
         (
             ((3 * 2**0.5 - 1) ** 2 + (1.5 * 2**0.5 - 1) ** 2 + (2**0.5 - 1) ** 2) / 3,
             "Of an image only one dimension goes into your norm. Flatten each image first.",
+        ),
+    ],
+)
+check_close(
+    "gradient_penalty of numbers, shape (1,), where the slopes are 0.5 and 3",
+    penalty_of(bowl, torch.tensor([[1.0], [6.0]]), torch.zeros(2, 1), torch.tensor([0.5, 0.5])),
+    (0.5**2 + 2**2) / 2,
+    hint="A number is a sample, too, and its slope is the size of its one gradient.",
+    mistakes=[
+        (2**2 / 2, "A slope below 1 costs nothing in your penalty. This one pays on either side of 1."),
+        (0.5**2 / 2, "A slope above 1 costs nothing in your penalty. This one pays on either side of 1."),
+        (
+            (math.hypot(0.5, 3.0) - 1) ** 2,
+            "Both numbers have got into one norm. Samples stay apart, along the first dimension.",
         ),
     ],
 )
@@ -223,7 +269,7 @@ def by_hand(D, x, x_fake, epsilon):
 
 
 generator = torch.Generator().manual_seed(5)
-for shape in ((1, 5), (7, 3), (4, 4), (3, 2, 3, 3), (1, 1, 4, 4)):
+for shape in ((1, 5), (7, 3), (4, 4), (6, 1), (3, 2, 3, 3), (1, 1, 4, 4)):
     torch.manual_seed(6)
     D = nn.Sequential(nn.Flatten(), mlp([math.prod(shape[1:]), 8, 1], nn.Tanh)).double()
     x, x_fake = torch.randn(2, *shape, generator=generator, dtype=torch.float64)
@@ -262,6 +308,7 @@ from ganedu.checks import check_close, check_shape
 
 def check_influence(D, x, name, want):
     """Compare with the wanted matrix; known mistakes first."""
+    training = D.training
     try:
         got = influence(D, x)
     except RuntimeError as error:
@@ -277,6 +324,10 @@ def check_influence(D, x, name, want):
                 "before."
             ) from None
         raise
+    if D.training is not training:
+        raise CheckFailed(
+            "influence: it leaves D in another mode, train or eval, than it got it in. Leave the mode alone."
+        )
     n = len(x)
     check_shape(f"influence, {name}", got, (n, n), hint="One row for each score, one column for each sample.")
     if got.requires_grad:
@@ -284,15 +335,12 @@ def check_influence(D, x, name, want):
     got, want = got.double(), want.double()
     batch = x.detach().clone().requires_grad_()
     pooled = torch.autograd.grad(D(batch).sum(), batch)[0].flatten(1).norm(dim=1)
-    own = torch.stack([row_wise(D, sample) for sample in x])
-    if not torch.allclose(want, torch.diag(want.diag()), atol=1e-5):  # samples depend on each other here
-        if torch.allclose(got, torch.diag(own), atol=1e-4):
-            raise CheckFailed(
-                f"influence, {name}: you put samples through D one by one, so nothing can depend on another. D gets the "
-                "whole batch, once."
-            )
-        if torch.allclose(got, torch.diag(got.diag()), atol=1e-6):
-            raise CheckFailed(f"influence, {name}: everything off the diagonal is 0. This D mixes its samples.")
+    mixes = not torch.allclose(want, torch.diag(want.diag()), atol=1e-5)
+    if mixes and torch.allclose(got, torch.diag(got.diag()), atol=1e-6):
+        raise CheckFailed(
+            f"influence, {name}: everything off the diagonal is 0, but this D mixes its samples. Put the whole batch through D "
+            "in the mode that it is in, not its samples one by one, and take the gradient of each score in all of them."
+        )
     for i in range(n):
         for j in range(n):
             check_close(
@@ -306,18 +354,13 @@ def check_influence(D, x, name, want):
                     (want[i].norm(), "That is one norm over the whole batch. Each column has a norm of its own."),
                     (want[i, j] ** 2, "That is the square of the length."),
                     (want[i, j] / n, "That is the gradient of the mean score. A row is the gradient of one score."),
+                    (
+                        want[i, j] / want.diag().mean(),
+                        "Nothing is divided here; the lesson does it for its picture only.",
+                    ),
                 ],
                 atol=1e-4,
             )
-
-
-def row_wise(D, sample):
-    """The slope of D at a sample that is alone."""
-    alone = sample[None].detach().clone().requires_grad_()
-    try:
-        return torch.autograd.grad(D(alone).sum(), alone)[0].norm().double()
-    except (ValueError, RuntimeError):  # batch norm takes no batch of one
-        return torch.tensor(math.nan, dtype=torch.float64)
 
 
 class Pair(nn.Module):
@@ -327,11 +370,16 @@ class Pair(nn.Module):
         return 3 * x[:, :1] + 4 * x[:, 1:] + 2 * x[:, :1].roll(1, 0)
 
 
+class Alone(nn.Module):
+    """D(x)_i = 3 x_i1 + 4 x_i2: each score looks at its own sample."""
+
+    def forward(self, x):
+        return 3 * x[:, :1] + 4 * x[:, 1:]
+
+
 weights = torch.tensor([[5.0, 0.0, 2.0], [2.0, 5.0, 0.0], [0.0, 2.0, 5.0]])
 check_influence(Pair(), torch.randn(3, 2), "a D that looks at the sample before", weights)
-check_influence(
-    lambda x: 3 * x[:, :1] + 4 * x[:, 1:], torch.randn(3, 2), "a D that judges one by one", 5 * torch.eye(3)
-)
+check_influence(Alone(), torch.randn(3, 2), "a D that judges one by one", 5 * torch.eye(3))
 print("✓ Task 2: all visible checks pass.")
 ### BEGIN HIDDEN TESTS
 
@@ -358,6 +406,8 @@ nets = {
 for name, D in nets.items():
     D, x = D.double(), torch.randn(5, 3, dtype=torch.float64)
     check_influence(D, x, name, by_differences(D, x))
+    D.eval()
+    check_influence(D, x, f"{name} in eval mode", by_differences(D, x))
 D = nn.Sequential(nn.Conv2d(2, 3, 3), nn.Tanh(), nn.Flatten(), nn.Linear(12, 1)).double()
 x = torch.randn(3, 2, 4, 4, dtype=torch.float64)
 check_influence(D, x, "images", by_differences(D, x))
@@ -383,7 +433,7 @@ check_influence(D, x, "images", by_differences(D, x))
 # - `norms`: which of these may stand in a critic with a gradient penalty? `"batch"` (norm), `"layer"` (norm), `"both"` or
 #   `"neither"`.
 # - `at_the_goal`: the fakes are distributed exactly like the data. D minimises $L_D$ with its penalty. Which slope does it
-#   have between them, 0 or 1?
+#   have at the interpolates, 0 or 1?
 
 
 # %% nbgrader={"grade": false, "grade_id": "task3_predictions", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -423,68 +473,80 @@ print(
     "(needs the instructor extra)."
 )
 ### BEGIN HIDDEN TESTS
-MARKED = {  # key: (right answer, {wrong answer: what it overlooks}, hint for any other)
-    "line": (
-        160.0,
-        {
-            16.0: "The weight of 10 is missing.",
-            250.0: "That is ten times the squared slope. The penalty asks for slope 1, not 0.",
-            40.0: "The distance of the slope from 1 is squared.",
-            0.0: "3 - 4 is -1, but the length of (3, -4) is 5.",
-            360.0: "The length of (3, -4) is the root of 9 + 16, not the sum of 3 and 4.",
-        },
-        "The gradient is (3, -4). How long is it, and how far is that from 1?",
-    ),
-    "flat": (
-        10.0,
-        {0.0: "A flat D pays too: its slope is 0, not 1.", 1.0: "The weight of 10 is missing for the flat D.",
-         490.0: "A seven stands in the score; the penalty looks at the slope."},
-        "What is the slope of a constant?",
-    ),
-    "slope_of_the_mean": (
-        32.0,
-        {1.0: "The mean divides each gradient by 32 before it is compared with 1.",
-         1 / 32: "The other way round: the penalty sees a slope 32 times too small."},
-        "Which slope, divided by the batch size, is 1?",
-    ),
-    "which_loss": (
-        "a",
-        {"b": "D's loss is minus a distance. What does a rise to 0 say of the distance?",
-         "c": "A critic's scores have no bounds, so its loss is no cross-entropy and may well be below 0."},
-        "",
-    ),
-    "no_graph": (
-        "c",
-        {"a": "The rest of D's loss still has its way to the weights, so PyTorch does not complain.",
-         "b": "create_graph changes nothing about the value, only what can be done with it."},
-        "",
-    ),
-    "norms": (
-        "layer",
-        {"batch": "Batch norm is the one that mixes the samples of a batch.",
-         "both": "With batch norm a score depends on the other samples of the batch.",
-         "neither": "Layer norm takes mean and deviation over one sample's own units."},
-        "",
-    ),
-    "at_the_goal": (
-        1.0,
-        {0.0: "E D(x) and E D(G(z)) cancel whatever D is. What is left of L_D, and when is it smallest?"},
-        "What is left of L_D where both means are equal?",
-    ),
-}  # fmt: skip
+from ganedu.checks import Predictions
 
-
-def same(a, b):
-    return a == b if isinstance(b, str) else abs(float(a) - b) <= 0.01
-
-
-wrong = []
-for key, (right, mistakes, hint) in MARKED.items():
-    if not same(answers[key], right):
-        sentence = next((words for other, words in mistakes.items() if same(answers[key], other)), hint)
-        wrong.append(f"{key}: {answers[key]!r} is not right. {sentence}")
-if wrong:
-    raise CheckFailed(" ".join(wrong))
+marks = Predictions(answers)
+marks.judge(
+    "line",
+    160.0,
+    hint="The gradient is (3, -4). How long is it, and how far is that from 1?",
+    mistakes=[
+        (16.0, "The weight of 10 is missing."),
+        (250.0, "That is ten times the squared slope. The penalty asks for slope 1, not 0."),
+        (5760.0, "25 is the squared length of (3, -4). The length is its root."),
+        (40.0, "The distance of the slope from 1 is squared."),
+        (0.0, "3 - 4 is -1, but the length of (3, -4) is 5."),
+        (360.0, "The length of (3, -4) is the root of 9 + 16, not the sum of 3 and 4."),
+    ],
+    atol=0.011,
+)
+marks.judge(
+    "flat",
+    10.0,
+    hint="What is the slope of a constant?",
+    mistakes=[
+        (0.0, "A flat D pays too: its slope is 0, not 1."),
+        (1.0, "The weight of 10 is missing for the flat D."),
+        (490.0, "A seven stands in the score; the penalty looks at the slope."),
+        (360.0, "A seven stands in the score; the penalty looks at the slope."),
+        (-10.0, "A square is not below 0."),
+    ],
+    atol=0.011,
+)
+marks.judge(
+    "slope_of_the_mean",
+    32.0,
+    hint="Which slope, divided by the batch size, is 1?",
+    mistakes=[
+        (1.0, "The mean divides each gradient by 32 before it is compared with 1."),
+        (1 / 32, "The other way round: the penalty sees a slope 32 times too small."),
+        (0.0, "A penalty of 0 does not mean a slope of 0: which slope does this penalty take for 1?"),
+    ],
+    atol=0.011,
+)
+marks.judge(
+    "which_loss",
+    "a",
+    mistakes=[
+        ("b", "D's loss is minus a distance. What does a rise to 0 say of the distance?"),
+        ("c", "A critic's scores have no bounds, so its loss is no cross-entropy and may well be below 0."),
+    ],
+)
+marks.judge(
+    "no_graph",
+    "c",
+    mistakes=[
+        ("a", "The rest of D's loss still has its way to the weights, so PyTorch does not complain."),
+        ("b", "create_graph changes nothing about the value, only what can be done with it."),
+    ],
+)
+marks.judge(
+    "norms",
+    "layer",
+    mistakes=[
+        ("batch", "Batch norm is the one that mixes the samples of a batch."),
+        ("both", "With batch norm a score depends on the other samples of the batch."),
+        ("neither", "Layer norm takes mean and deviation over one sample's own units."),
+    ],
+)
+marks.judge(
+    "at_the_goal",
+    1.0,
+    hint="What is left of L_D where both means are equal?",
+    mistakes=[(0.0, "E D(x) and E D(G(z)) cancel whatever D is. What is left of L_D, and when is it smallest?")],
+    atol=0.011,
+)
+marks.report()
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -561,7 +623,7 @@ def repaired_d_loss(G, D, x, z, gp_weight=100.0):
 
 
 # %% nbgrader={"grade": true, "grade_id": "task4_check", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
-from ganedu.checks import check_close, check_gradient_reaches, check_no_gradient
+from ganedu.checks import check_close, check_gradient_reaches, check_gradients, check_no_gradient
 
 
 def check_d_loss(d_loss, shape, steep, gp_weight):
@@ -576,7 +638,7 @@ def check_d_loss(d_loss, shape, steep, gp_weight):
     try:
         got = d_loss(make, D, x, z, gp_weight)
     except RuntimeError as error:
-        if "must match the size" in str(error) or "does not match" in str(error):
+        if any(words in str(error) for words in ("must match the size", "does not match", "cannot be multiplied")):
             raise CheckFailed(
                 f"repaired_d_loss: it does not take samples of shape {shape[1:]}. Give epsilon one dimension of size 1 for "
                 "each dimension of a sample."
@@ -586,6 +648,9 @@ def check_d_loss(d_loss, shape, steep, gp_weight):
         real, fake = D(x).mean().item(), D(make(z)).mean().item()
     length = abs(steep) * math.sqrt(size)
     right, divided = (length - 1) ** 2, (length / n - 1) ** 2
+    lost = "The penalty has got lost."
+    if length < 1:
+        lost = "Where the slope is below 1 this penalty is 0. It asks for slope 1 from either side."
     check_close(
         f"repaired_d_loss of samples of shape {shape[1:]}",
         got,
@@ -600,7 +665,13 @@ def check_d_loss(d_loss, shape, steep, gp_weight):
             (fake - real + gp_weight * divided, "The gradient in the penalty is still divided by the batch size."),
             (fake - real - gp_weight * right, "The penalty has to be added: D minimises this loss."),
             (fake - real + right, "The weight of the penalty, gp_weight, is not used."),
-            (fake - real, "The penalty has got lost."),
+            (fake - real, lost),
+            *[
+                (fake - real + fixed * right, "The weight is a fixed number here: use gp_weight.")
+                for fixed in (10, 100)
+            ],
+            (fake - real + gp_weight * length**2, "This penalty asks for slope 0. It is to ask for slope 1."),
+            (fake - real + gp_weight * abs(length - 1), "The distance of the slope from 1 is not squared."),
             (-(fake - real + gp_weight * right), "Everything is turned round now, the penalty as well."),
             (
                 fake - real + gp_weight * (abs(steep) - 1) ** 2,
@@ -612,19 +683,64 @@ def check_d_loss(d_loss, shape, steep, gp_weight):
     check_no_gradient(
         "from D's loss to G's weights", got, G, hint="Detach the fakes once, before anything is done with them."
     )
-    penalty_part = torch.autograd.grad(got, D[1].weight, retain_graph=True)[0]
+    check_gradient_reaches(
+        "from D's loss to D's weights", got, D, hint="Return a tensor, not a float, and detach fakes only."
+    )
     with torch.no_grad():
-        outer = make(z).flatten(1).mean(0) - x.flatten(1).mean(0)
-    if torch.allclose(penalty_part[0], outer, atol=1e-4):
-        raise CheckFailed("repaired_d_loss: the penalty sends no gradient to D's weights. Ask for create_graph.")
+        on_fakes, on_real = make(z).flatten(1).mean(0)[None], x.flatten(1).mean(0)[None]
+        weight = D[1].weight.detach()
+        held = gp_weight * 2 * (length - 1) * weight / length
+    (found,) = torch.autograd.grad(got, D[1].weight, retain_graph=True)
+    check_gradients(
+        "repaired_d_loss, its gradient in D's weights",
+        [found],
+        [on_fakes - on_real + held],
+        hint="The number is right, but part of it does not reach D.",
+        mistakes=[
+            ([on_fakes - on_real], "The penalty sends no gradient to D's weights. Ask for create_graph."),
+            ([held - on_real], "D learns nothing from fakes: detach what G gives to D, not what D says of it."),
+            ([on_fakes + held], "D learns nothing from real samples: there is nothing to detach."),
+            ([held], "Only the penalty reaches D: detach what G gives to D, and nothing behind D."),
+        ],
+        atol=1e-3,
+    )
 
 
-check_d_loss(repaired_d_loss, (8, 1), 3.0, 10.0)
-check_d_loss(repaired_d_loss, (6, 1, 2, 2), -0.7, 10.0)
+check_d_loss(repaired_d_loss, (8, 1), 3.0, 5.0)
+check_d_loss(repaired_d_loss, (6, 1, 2, 2), -0.7, 20.0)
+check_d_loss(repaired_d_loss, (4, 3), 0.3, 2.0)
 print("✓ Task 4: all visible checks pass.")
 ### BEGIN HIDDEN TESTS
 check_d_loss(repaired_d_loss, (5, 3), 1.2, 0.5)
 check_d_loss(repaired_d_loss, (1, 4), -2.0, 3.0)
+
+
+def flat_where_right(D, sentence):
+    """A D that is flat wherever interpolates may lie, and steep elsewhere: the penalty is 1 if they are where they belong."""
+    reals = torch.linspace(1, 2, 64)[:, None].expand(64, 2)
+    loss = repaired_d_loss(lambda z: -reals, D, reals.clone(), torch.zeros(64, 2), 1.0)
+    if abs(float(loss.detach()) - 1) > 1e-3:
+        raise CheckFailed(f"the penalty: {sentence}")
+
+
+class Across(nn.Module):
+    """Half the squared difference of both coordinates: flat where they are equal."""
+
+    def forward(self, x):
+        return (x[:, :1] - x[:, 1:]).square() / 2
+
+
+class Beyond(nn.Module):
+    """How far the first coordinate is outside of [-2, 2]: flat inside."""
+
+    def forward(self, x):
+        return torch.relu(x[:, :1].abs() - 2)
+
+
+flat_where_right(
+    Across(), "some interpolates are off the line from fake to real sample. One epsilon for all its numbers."
+)
+flat_where_right(Beyond(), "some interpolates lie beyond their two samples. epsilon is between 0 and 1: torch.rand.")
 # where the slope differs from place to place: the mean over draws of epsilon of (‖x̂‖ - 1)², by quadrature
 bowl = Bowl()
 x, fakes = torch.tensor([[3.0, 4.0], [0.0, 8.0]]), torch.tensor([[0.0, 0.0], [6.0, 0.0]])
@@ -640,6 +756,11 @@ check_close(
     sum(drawn) / 4000 - base,
     want,
     hint="Are the interpolates spread evenly from fakes to real samples?",
+    mistakes=[
+        ((4.0**2 + 7.0**2) / 2, "The slope is looked at in the real samples only, not on the way to the fakes."),
+        ((1.0 + 5.0**2) / 2, "The slope is looked at in the fakes only, not on the way to the real samples."),
+        ((1.5**2 + 4.0**2) / 2, "The slope is looked at in the middle only. epsilon is drawn, anew for each batch."),
+    ],
     atol=0.5,
 )
 spread = torch.tensor(drawn).std().item()
@@ -663,8 +784,9 @@ show_critic(
 #
 # $$W_1 \ge \frac{\mathbb{E}[D(x)] - \mathbb{E}[D(\tilde x)]}{K}$$
 #
-# You know $D$ by its gradients at places that you are given: take the steepest of these as $K$. (So the bound is as
-# good as the places.) Real samples and fakes may differ in number.
+# You know $D$ by its gradients at places that you are given: take the steepest of these as $K$, be it above or below 1. (So
+# the bound is as good as the places.) Real samples and fakes may differ in number. A critic that scores fakes higher gives a
+# bound below 0: leave it so, that is how you recognise it.
 
 
 # %% nbgrader={"grade": false, "grade_id": "task5_safe_distance", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -673,7 +795,7 @@ def safe_distance(D, x, x_fake, places):
 
     D: maps (N, ...) samples to (N, 1) scores, and judges each sample on its own.
     x, x_fake: (N, ...) and (M, ...), fresh real samples and fakes.
-    places: (K, ...), where D's slope is looked at.
+    places: (P, ...), where D's slope is looked at.
     """
     ### BEGIN SOLUTION
     places = places.detach().clone().requires_grad_()
@@ -687,8 +809,31 @@ def safe_distance(D, x, x_fake, places):
 # %% nbgrader={"grade": true, "grade_id": "task5_check", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
 from ganedu.checks import check_close
 
+
+def bound_by(D, x, x_fake, places):
+    """Your bound, and a sentence in place of PyTorch's."""
+    try:
+        return safe_distance(D, x, x_fake, places)
+    except RuntimeError as error:
+        words = str(error)
+        if "does not require grad" in words:
+            raise CheckFailed(
+                "safe_distance: PyTorch finds no way back to the places. They must take gradients before D sees them, "
+                "outside of torch.no_grad."
+            ) from None
+        if "grad can be implicitly created only for scalar outputs" in words:
+            raise CheckFailed(
+                "safe_distance: D gives a score for each place. Add them up before you differentiate."
+            ) from None
+        if "must match the size" in words:
+            raise CheckFailed(
+                "safe_distance: real samples, fakes and places may differ in number. Average the scores of each kind by itself."
+            ) from None
+        raise
+
+
 x, x_fake = torch.tensor([[3.0, 0.0], [5.0, 0.0], [4.0, 0.0]]), torch.tensor([[0.0, 0.0], [1.0, 0.0]])
-places = torch.tensor([[0.0, 0.0], [2.0, 0.0], [4.0, 3.0]])
+places = torch.tensor([[0.0, 0.0], [1.5, 0.0], [1.2, 1.6]])
 
 
 def straight(x):
@@ -703,13 +848,14 @@ def bowl_of(x):
 
 check_close(
     "safe_distance by D(x) = 3 x₁ + 4 x₂",
-    safe_distance(straight, x, x_fake, places),
+    bound_by(straight, x, x_fake, places),
     2.1,
     hint="The scores differ by 3 · 3.5 on average, and D's slope is 5 everywhere.",
     mistakes=[
         (10.5, "You do not divide by the steepest slope: this D rises by 5 per step."),
         (10.5 / 25, "That divides by the squared slope."),
         (10.5 / 4, "K is the length of the gradient, not its largest number."),
+        (10.5 / 7, "K is the length of the gradient, the root of the sum of squares."),
         (-2.1, "The sign is turned round: real samples score higher."),
         (10.5 / (5 * math.sqrt(3)), "That is one norm over all places. Each place has its own."),
         (10.5 / (5 / 3), "That is the gradient of the mean score. Take the sum over the places."),
@@ -718,16 +864,40 @@ check_close(
 real, fake = (9 + 25 + 16) / 6, 1 / 4
 check_close(
     "safe_distance by half the squared length",
-    safe_distance(bowl_of, x, x_fake, places),
-    (real - fake) / 5,
-    hint="The slope is the length: 0, 2 and 5 at the three places.",
+    bound_by(bowl_of, x, x_fake, places),
+    (real - fake) / 2,
+    hint="The slope is the length: 0, 1.5 and 2 at the three places.",
     mistakes=[
         (
-            (real - fake) / (7 / 3),
+            (real - fake) / (3.5 / 3),
             "That is the mean slope. One place where D is steeper breaks the bound: take the largest.",
         ),
-        ((25 / 3 * 3 - 1 / 2) / 5, "You add up over the samples; each E is an average."),
-        ((real - fake) / 4, "K is the length of the gradient at a place, not its largest number."),
+        ((25 / 3 * 3 - 1 / 2) / 2, "You add up over the samples; each E is an average."),
+        ((real - fake) / 1.6, "K is the length of the gradient at a place, not its largest number."),
+        ((real - fake) / 5, "You look for the steepest slope at the samples. Look at the places that you are given."),
+    ],
+)
+turned = "This D scores fakes higher, so the bound is below 0. Leave it so."
+check_close(
+    "safe_distance by D(x) = -(3 x₁ + 4 x₂)/10",
+    bound_by(lambda x: -straight(x) / 10, x, x_fake, places),
+    -2.1,
+    hint="The scores differ by -1.05 on average, and D's slope is 0.5 everywhere.",
+    mistakes=[
+        (2.1, turned),
+        (0.0, turned),
+        (-1.05, "K is the steepest slope, also where that is below 1."),
+    ],
+)
+images = torch.ones(2, 1, 2, 2)
+check_close(
+    "safe_distance of images by D(x) = 3 times the sum of all numbers",
+    bound_by(lambda x: 3 * x.flatten(1).sum(1, keepdim=True), images, torch.zeros(3, 1, 2, 2), images),
+    2.0,
+    hint="The scores differ by 12, and D's slope is the length of (3, 3, 3, 3), which is 6.",
+    mistakes=[
+        (4.0, "Of a place only one dimension goes into your norm. Flatten each place first."),
+        (12 / (3 * math.sqrt(2)), "Of a place only one dimension goes into your norm. Flatten each place first."),
     ],
 )
 print("✓ Task 5: all visible checks pass.")

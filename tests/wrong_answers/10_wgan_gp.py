@@ -149,6 +149,57 @@ WRONG = {
         penalty(x_hat="epsilon * x + (1 - epsilon) * x_fake + torch.zeros_like(x).requires_grad_()"),
         "Detach the interpolates: the penalty is the critic's business alone.",
     ),
+    "one-sided": (
+        "task1_check",
+        penalty(result="(gradient.flatten(1).norm(dim=1) - 1).clamp(min=0).square().mean()"),
+        "A slope below 1 costs nothing in your penalty.",
+    ),
+    "the middle of each line": (
+        "task1_check",
+        penalty(epsilon="0.5"),
+        "You take the middle of each line. Use the epsilons that you are given.",
+    ),
+    "an epsilon of one's own": (
+        "task1_check",
+        penalty(epsilon="torch.rand(len(x), *[1] * (x.ndim - 1))"),
+        "With the epsilons that you are given, 0.6 and 0.25",
+    ),
+    "epsilon for images only": (
+        "task1_check",
+        penalty(epsilon="epsilon.view(-1, 1, 1, 1)"),
+        "D gets samples of shape (1, 3, 4), real ones have shape (4,).",
+    ),
+    "flattened before D": (
+        "task1_check",
+        penalty(
+            epsilon="epsilon[:, None]",
+            x_hat="(epsilon * x.flatten(1) + (1 - epsilon) * x_fake.flatten(1)).detach().requires_grad_()",
+        ),
+        "D gets samples of shape (4,), real ones have shape (1, 2, 2).",
+    ),
+    "backward for the inner gradient": (
+        "task1_check",
+        {
+            "task1_gradient_penalty": """
+def gradient_penalty(D, x, x_fake, epsilon):
+    epsilon = epsilon.reshape(len(x), *[1] * (x.ndim - 1))
+    x_hat = (epsilon * x + (1 - epsilon) * x_fake).detach().requires_grad_()
+    D(x_hat).sum().backward(create_graph=True)
+    return (x_hat.grad.flatten(1).norm(dim=1) - 1).square().mean()
+"""
+        },
+        "it changes the gradients that D's weights hold",
+    ),
+    "written into the real samples": (
+        "task1_check",
+        penalty(x_hat="x.mul_(epsilon).add_((1 - epsilon) * x_fake.detach()).clone().requires_grad_()"),
+        "it writes into the real samples.",
+    ),
+    "squeezed": (
+        "task1_check",
+        penalty(result="(gradient.flatten(1).squeeze().norm(dim=-1) - 1).square().mean()"),
+        "Both numbers have got into one norm.",
+    ),
     # --- task 2 -----------------------------------------------------------------------------------------------
     "gradient of the sum": (
         "task2_check",
@@ -168,7 +219,7 @@ WRONG = {
             "    out[i, i] = torch.autograd.grad(D(one).sum(), one)[0].norm()",
             "return out",
         ),
-        "you put samples through D one by one, so nothing can depend on another",
+        "everything off the diagonal is 0, but this D mixes its samples",
     ),
     "rows for columns": (
         "task2_check",
@@ -205,8 +256,30 @@ WRONG = {
         ),
         "influence: x takes no gradient.",
     ),
+    "eval mode": (
+        "task2_check",
+        matrix(
+            "D.eval()",
+            "x = x.detach().clone().requires_grad_()",
+            "rows = [torch.autograd.grad(s, x, retain_graph=True)[0] for s in D(x).flatten()]",
+            "return torch.stack(rows).flatten(2).norm(dim=2)",
+        ),
+        "it leaves D in another mode, train or eval, than it got it in.",
+    ),
+    "divided as for the picture": (
+        "task2_check",
+        matrix(
+            "x = x.detach().clone().requires_grad_()",
+            "rows = [torch.autograd.grad(s, x, retain_graph=True)[0] for s in D(x).flatten()]",
+            "M = torch.stack(rows).flatten(2).norm(dim=2)",
+            "return M / M.diag().mean()",
+        ),
+        "the lesson does it for its picture only",
+    ),
     # --- task 3 -----------------------------------------------------------------------------------------------
     "squared slope": ("task3_check", predicted(line=250.0), "That is ten times the squared slope."),
+    "no root for the length": ("task3_check", predicted(line=5760.0), "25 is the squared length of (3, -4)."),
+    "slope 7 of a constant": ("task3_check", predicted(flat=360.0), "A seven stands in the score"),
     "a flat critic is free": ("task3_check", predicted(flat=0.0), "A flat D pays too"),
     "the mean is harmless": ("task3_check", predicted(slope_of_the_mean=1.0), "The mean divides each gradient by 32"),
     "a rising loss is bad": ("task3_check", predicted(which_loss="b"), "D's loss is minus a distance."),
@@ -267,12 +340,52 @@ WRONG = {
     "graph forgotten": (
         "task4_check",
         repaired(graph="create_graph=False"),
-        "the penalty sends no gradient to D's weights",
+        "The penalty sends no gradient to D's weights.",
     ),
     "one epsilon for the batch": (
         "task4_check",
         repaired(epsilon="torch.rand(1)"),
         "all samples of a batch share one epsilon",
+    ),
+    "an epsilon for each number": (
+        "task4_check",
+        repaired(epsilon="torch.rand_like(x)"),
+        "some interpolates are off the line from fake to real sample",
+    ),
+    "a bell of epsilons": (
+        "task4_check",
+        repaired(epsilon="torch.randn(len(x), *[1] * (x.ndim - 1))"),
+        "some interpolates lie beyond their two samples",
+    ),
+    "real samples only": (
+        "task4_check",
+        repaired(x_hat="x.clone().requires_grad_()"),
+        "The slope is looked at in the real samples only",
+    ),
+    "the middle only": (
+        "task4_check",
+        repaired(x_hat="((x + x_fake) / 2).requires_grad_()"),
+        "The slope is looked at in the middle only.",
+    ),
+    "one-sided repair": (
+        "task4_check",
+        repaired(norm="gradient.flatten(1).norm(dim=1).clamp(min=1)"),
+        "Where the slope is below 1 this penalty is 0.",
+    ),
+    "a fixed weight": (
+        "task4_check",
+        repaired(result="D(x_fake).mean() - D(x).mean() + 100 * penalty"),
+        "The weight is a fixed number here",
+    ),
+    "scores of fakes detached": (
+        "task4_check",
+        repaired(result="D(x_fake).mean().detach() - D(x).mean() + gp_weight * penalty"),
+        "D learns nothing from fakes: detach what G gives to D",
+    ),
+    "a float": (
+        "task4_check",
+        repaired(result="(D(x_fake).mean() - D(x).mean() + gp_weight * penalty).item()"),
+        "Return a tensor, not a float, and detach fakes only.",
     ),
     # --- task 5 -----------------------------------------------------------------------------------------------
     "not divided": ("task5_check", distance(result="difference"), "You do not divide by the steepest slope"),
@@ -296,6 +409,54 @@ WRONG = {
         "task5_check",
         distance(steepest="gradient.norm()"),
         "That is one norm over all places.",
+    ),
+    "slope at the samples": (
+        "task5_check",
+        {
+            "task5_safe_distance": """
+def safe_distance(D, x, x_fake, places):
+    places = torch.cat([x, x_fake]).requires_grad_()
+    (gradient,) = torch.autograd.grad(D(places).sum(), places)
+    return float(D(x).mean() - D(x_fake).mean()) / float(gradient.flatten(1).norm(dim=1).max())
+"""
+        },
+        "You look for the steepest slope at the samples.",
+    ),
+    "never below 0": ("task5_check", distance(result="abs(difference) / steepest"), "This D scores fakes higher"),
+    "K at least 1": (
+        "task5_check",
+        distance(result="difference / max(1.0, steepest)"),
+        "K is the steepest slope, also where that is below 1.",
+    ),
+    "norm over channels of a place": (
+        "task5_check",
+        distance(steepest="gradient.norm(dim=1).max()"),
+        "Flatten each place first.",
+    ),
+    "places take no gradients": (
+        "task5_check",
+        {
+            "task5_safe_distance": """
+@torch.no_grad()
+def safe_distance(D, x, x_fake, places):
+    places = places.clone().requires_grad_()
+    (gradient,) = torch.autograd.grad(D(places).sum(), places)
+    return float(D(x).mean() - D(x_fake).mean()) / float(gradient.flatten(1).norm(dim=1).max())
+"""
+        },
+        "PyTorch finds no way back to the places.",
+    ),
+    "pairs of real sample and fake": (
+        "task5_check",
+        {
+            "task5_safe_distance": """
+def safe_distance(D, x, x_fake, places):
+    places = places.detach().clone().requires_grad_()
+    (gradient,) = torch.autograd.grad(D(places).sum(), places)
+    return float((D(x) - D(x_fake)).mean()) / float(gradient.flatten(1).norm(dim=1).max())
+"""
+        },
+        "Average the scores of each kind by itself.",
     ),
 }
 
@@ -339,6 +500,23 @@ def safe_distance(D, x, x_fake, places):
         g = torch.autograd.grad(D(place).squeeze(), place)[0]
         steepest = max(steepest, g.norm().item())
     return float(D(x).mean() - D(x_fake).mean()) / steepest
+""",
+    },
+    "functions of torch.func, one D for both kinds": {
+        "task1_gradient_penalty": """
+def gradient_penalty(D, x, x_fake, epsilon):
+    place = torch.lerp(x_fake.detach(), x, epsilon.view(-1, *[1] * (x.ndim - 1)))
+    slope = torch.func.vmap(torch.func.grad(lambda one: D(one[None]).sum()))(place).flatten(1).norm(dim=1)
+    return ((slope - 1) ** 2).mean()
+""",
+        "task4_repaired": """
+def repaired_d_loss(G, D, x, z, gp_weight=10.0):
+    x_fake = G(z).detach()
+    epsilon = torch.rand(len(x), *[1] * (x.ndim - 1))
+    x_hat = (epsilon * x_fake + (1 - epsilon) * x).requires_grad_()
+    (gradient,) = torch.autograd.grad(len(x) * D(x_hat).mean(), x_hat, create_graph=True)
+    on_fakes, on_real = D(torch.cat([x_fake, x])).chunk(2)
+    return (on_fakes - on_real).mean() + gp_weight * (1 - gradient.flatten(1).norm(dim=1)).square().mean()
 """,
     },
     "the library's penalty and a loop": {
