@@ -2,14 +2,12 @@
 
 import json
 import math
-import runpy
-import sys
 from importlib.resources import files
 from pathlib import Path
 
 import pytest
 import torch
-from lesson_definitions import load_definitions
+from lesson_definitions import load_benchmark, load_definitions
 from torch import nn
 
 from ganedu import regularizers
@@ -176,12 +174,7 @@ def test_published_weights_cover_the_grid(lesson):
 
 @pytest.fixture(scope="module")
 def benchmark():
-    """The script's own names, without running it."""
-    sys.path.insert(0, str(ROOT / "benchmarks"))
-    try:
-        return runpy.run_path(str(ROOT / "benchmarks" / "robustness.py"))
-    finally:
-        sys.path.remove(str(ROOT / "benchmarks"))
+    return load_benchmark("robustness.py")
 
 
 def test_robustness_table_is_whole_and_made_by_the_script(benchmark):

@@ -2,8 +2,6 @@
 
 import json
 import math
-import runpy
-import sys
 from functools import partial
 from importlib.resources import files
 from pathlib import Path
@@ -11,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from lesson_definitions import load_definitions
+from lesson_definitions import load_benchmark, load_definitions
 from torch import nn
 
 from ganedu import diffaugment
@@ -193,12 +191,7 @@ def test_augment_is_the_librarys_layer(lesson):
 
 @pytest.fixture(scope="module")
 def benchmark():
-    """The script's own names, without running it."""
-    sys.path.insert(0, str(ROOT / "benchmarks"))
-    try:
-        return runpy.run_path(str(ROOT / "benchmarks" / "toolbox.py"))
-    finally:
-        sys.path.remove(str(ROOT / "benchmarks"))
+    return load_benchmark("toolbox.py")
 
 
 def test_stored_runs_are_whole_and_made_by_the_script(benchmark):
