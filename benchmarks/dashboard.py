@@ -2,10 +2,10 @@
 
     python benchmarks/dashboard.py [--pairs 9] [--rounds 300] [--threads 1]
 
-Runs in a real IPython kernel, so that every message to the front end is made, signed and sent. Three kinds of run take
-turns in one process: without the dashboard, with it, and with it forced to 5 pictures a second whatever they cost (the
-dashboard otherwise holds itself to 0.8 % of the training time). Prints Markdown and writes it with the JSON into
-results/.
+Runs in a real IPython kernel, so that every message to the front end is made, signed and sent. Four kinds of run take turns
+in one process: without the dashboard, with it, with it and the training doctor as ``train`` shows them, and with it forced
+to 5 pictures a second whatever they cost (else pictures and the doctor's looks hold themselves to 1 % of the training time
+together). Prints Markdown and writes it with the JSON into results/.
 """
 
 import argparse
@@ -18,9 +18,15 @@ import time
 from datetime import date
 from pathlib import Path
 
+from ganedu.views.live import BUDGET, DOCTORS
+
 RESULTS = Path(__file__).parent / "results"
 TARGET = 0.01  # of the training time
-KINDS = {"with the dashboard": {}, "forced to 5 pictures a second": {"budget": 1}}
+KINDS = {  # the dashboard's share of the training time, and the doctor's
+    "with the dashboard": (BUDGET, 0),
+    "with the dashboard and the doctor": (BUDGET - DOCTORS, DOCTORS),
+    "forced to 5 pictures a second": (1, 0),
+}
 
 IN_THE_KERNEL = """
 import json, time
@@ -30,24 +36,30 @@ from ganedu.data import digits
 from ganedu.models.vanilla import VanillaGAN
 from ganedu.training import Trainer
 from ganedu.views.dashboard import Dashboard
+from ganedu.views.doctor import panel_for
 from ganedu.views.drivers import Background
 
 data, kinds = digits(), {kinds!r}
 trainers = {{name: Trainer(VanillaGAN(), data, seed=0) for name in ["without", *kinds]}}
-views = {{}}
-for name, settings in kinds.items():
-    views[name] = Dashboard(trainers[name], {rounds} * ({pairs} + 1), **settings)
+views, doctors = {{}}, {{}}
+for name, (budget, for_doctor) in kinds.items():
+    views[name] = Dashboard(trainers[name], {rounds} * ({pairs} + 1), budget=budget)
+    if for_doctor:
+        doctors[name] = panel_for(trainers[name], budget=for_doctor)
+        views[name].widget.children += (doctors[name].widget,)
     views[name].show()
 
 def measure(name):
-    view, trainer = views.get(name), trainers[name]
+    view, trainer, panel = views.get(name), trainers[name], doctors.get(name)
+    looked = panel.doctor.seconds if panel and panel.doctor else 0.0
     if view is not None:
         view.begin()
     cpu, wall = time.process_time(), time.perf_counter()
     background = Background(trainer, {rounds}, view.update if view else (lambda: None), lambda error: None)
     background.wait()
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-    return wall, cpu, view.frames if view else 0, view.drawing_seconds if view else 0.0
+    looked = panel.doctor.seconds - looked if panel and panel.doctor else 0.0
+    return wall, cpu, view.frames if view else 0, view.drawing_seconds + looked if view else 0.0
 
 names = list(trainers)
 for name in names:
@@ -127,7 +139,7 @@ def main():
         f"Vanilla GAN on digits, {arguments.rounds} rounds a run, {pairs} interleaved runs of each kind, medians. "
         f"{report['device']}; {report['date']}. Without the dashboard a round takes {report['without_ms_a_round']} ms.",
         "",
-        "| | processor time, with / without | wall time, with / without | pictures a second | share of time drawing |",
+        "| | processor time, with / without | wall time, with / without | pictures a second | share of time drawing and looking |",
         "|---|---|---|---|---|",
     ]
     for name in KINDS:
