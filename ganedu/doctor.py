@@ -25,7 +25,7 @@ from ganedu.data.images import ImageData
 from ganedu.gan import Game
 from ganedu.losses import Objective
 from ganedu.metrics.coverage import mode_coverage
-from ganedu.metrics.features import classify, digit_features
+from ganedu.metrics.features import classify_features, digit_features
 from ganedu.training import evaluating
 
 NAN, SATURATION, STRONG = "NaN ahead", "saturation", "D too strong"
@@ -797,6 +797,21 @@ def _healthy(course, exams, examiner):
 # --- watching a trainer -------------------------------------------------------------------------------------------
 
 
+class _Digits:
+    """The reference classifier's features of a batch, and its labels without a second pass over the same batch."""
+
+    def __init__(self):
+        self._x = self._features = None
+
+    def features(self, x):
+        if x is not self._x:
+            self._x, self._features = x, digit_features(x)
+        return self._features
+
+    def labels(self, x):
+        return classify_features(self.features(x))
+
+
 class Doctor:
     """Watches one trainer, look by look. ``trainer.add_hook(Doctor(trainer), every=50)`` is all it takes.
 
@@ -847,7 +862,8 @@ class Doctor:
     def _examiner(self, classifier, features):
         data = self.trainer.data
         if classifier is None and isinstance(data, ImageData) and data.name == "digits" and data.shape == (1, 28, 28):
-            classifier, features = classify, features or digit_features
+            digits = _Digits()
+            classifier, features = digits.labels, features or digits.features
         modes = data if all(hasattr(data, name) for name in ("means", "std", "weights")) else None
         classes = data.classes if classifier is not None and isinstance(data, ImageData) else ()
         with torch.no_grad():

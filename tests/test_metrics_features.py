@@ -10,6 +10,7 @@ from ganedu.data import digits
 from ganedu.metrics import (
     DigitClassifier,
     classify,
+    classify_features,
     digit_features,
     digit_probabilities,
     digit_shares,
@@ -42,6 +43,7 @@ def test_features_lead_to_the_logits():
     by_hand = features.numpy() @ net.head.weight.numpy().T + net.head.bias.numpy()
     np.testing.assert_allclose(net(x).numpy(), by_hand, rtol=1e-4, atol=1e-4)
     assert classify(x).tolist() == by_hand.argmax(1).tolist()
+    assert torch.equal(classify_features(digit_features(x)), classify(x))
 
 
 def test_the_batch_size_does_not_matter():

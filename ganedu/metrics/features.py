@@ -83,6 +83,14 @@ def classify(images, batch_size=500):
     return _in_batches(lambda net, x: net(x).argmax(1), images, batch_size)
 
 
+def classify_features(features):
+    """The digit that the reference classifier sees behind each row of (N, 64) ``digit_features``: (N,) int64.
+
+    What ``classify`` says of the images, without a second pass over them.
+    """
+    return _shared_classifier(features.device).head(features).argmax(1)
+
+
 def digit_features(images, batch_size=500):
     """(N, 64) float32 features of the reference classifier for (N, 1, 28, 28) ``images`` in [-1, 1]."""
     return _in_batches(lambda net, x: net.features(x), images, batch_size)

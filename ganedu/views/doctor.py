@@ -12,6 +12,7 @@ from ganedu.doctor import EARLY, HEALTHY, Doctor
 from ganedu.views.drivers import choose_driver, keep_subshells
 
 SECONDS = 1.5  # of training between two looks, at least
+ADVANCE = 4  # looks without fresh samples that are not saved up for: a course is seen before a short run is over
 COLORS = {
     HEALTHY: "#00724F",
     EARLY: "#555555",
@@ -38,7 +39,8 @@ class Panel:
     Args:
         trainer: the ``Trainer`` to watch.
         seconds: of training between two looks, at least, above 0.
-        budget: share of the training time that looks may take, in (0, 1]. Where they cost more, they come less often.
+        budget: share of the training time that looks may take, in (0, 1], beyond an advance for the first ones. Where they
+            cost more, they come less often.
         classifier, features: as for ``Doctor``.
         doctor: a ``Doctor`` of this trainer to go on with.
 
@@ -78,7 +80,7 @@ class Panel:
         if self.doctor is None:
             self.doctor = self._doctor_of()
         light, full = self.doctor.costs
-        left = self.budget * (now - self._began) - (self.doctor.seconds - self._spent)
+        left = self.budget * (now - self._began) + ADVANCE * light - (self.doctor.seconds - self._spent)
         if left < light:
             return
         fresh = self._light + 1 >= self.doctor.full_every
