@@ -170,9 +170,9 @@ show(figure, caption, "Left: FID-d falls, then climbs. Right: D's output on its 
 # ## 3. Build G and D
 #
 # G is lesson 04's. D is a stack of three linear layers, with **spectral norm** on each. If no layer stretches by more than 1,
-# and LeakyReLU does not stretch either, D's slope is at most 1 *everywhere*: what lesson 10's penalty asks for at
-# sampled points holds by construction, and without a second derivative. Power iteration would be slow if it began anew in
-# every round. But weights move little between two rounds. So $u$ is kept, and **one step a pass** is enough.
+# and LeakyReLU does not stretch either, D's slope is at most 1 *everywhere*: a bound by construction, where lesson 10's
+# penalty draws the slope towards 1 at sampled points, at the cost of a second derivative. Power iteration would be slow if it
+# began anew in every round. But weights move little between two rounds. So $u$ is kept, and **one step a pass** is enough.
 
 
 # %%
@@ -306,7 +306,7 @@ print(f"D's steepest slope at 500 real images and 500 fakes: {slope:.3f}")
 # stands out. With $u$ kept, one step a pass does. (Not always: with 4e-3 for D we saw a layer 7 % off.) D's slope stays far
 # below 1, a product of worst cases: hardly a direction is the worst for all three layers.
 #
-# **Two clocks.** Lesson 10 gave D five steps for G's one, and each of them had to be computed. TTUR (Heusel et al. 2017) gives D
+# **Two clocks.** WGAN-GP's paper gives D five steps for G's one, and each has to be computed. TTUR (Heusel et al. 2017) gives D
 # one step, but a larger learning rate. Play WGAN-GP on lesson 07's ring with four clocks, each for 1,200 updates, D's and G's
 # together: five steps and one, at 1e-3; one and one at 1e-3 (*equal rates*); D at 4e-3, G at 1e-3 (*TTUR*); both at 4e-3
 # (*both fast*). Each is judged twice, by the average of its G and by G as it stands. **Predict** the order, for both.
@@ -349,8 +349,8 @@ show(figure, caption, "Two rows of four scatter plots of fakes over a ring of ei
 
 # %% [markdown]
 # Above: of the first three clocks TTUR is well ahead, at the same number of updates, of which fewer are D's costly ones than
-# with five steps. Both fast is best of all. Below: that very G covers hardly a mode! It swings faster than it settles,
-# and only its average is any good. A fast G needs the next tool.
+# with five steps. Both fast is best of all. Below the lead is gone: no clock's G is any good as it stands, and that very one
+# covers hardly a mode! It swings faster than it settles, and only its average is of use. A fast G needs the next tool.
 #
 # **An average for G.** After each round $w_{ema} \leftarrow d\,w_{ema} + (1 - d)\,w$, with smaller $d$ early on, so that the
 # first, random weights are soon forgotten; batch norm's running statistics are averaged too. Put it into a number on the
@@ -397,8 +397,8 @@ ema_gain = sum(ema for ema, _ in late) / sum(raw for _, raw in late)
 # ### DiffAugment
 #
 # To learn 500 images by heart is easy; 500 images that look different every time are hard. So change them at random on
-# their way to D. But D would learn that real images look changed, and G would learn to make changed ones. So **both kinds go
-# through $T$, in both turns**, and $T$ must be differentiable, for G learns through it:
+# their way to D. Change the real ones alone, and D learns that real images look changed, and G to make changed ones. So **both
+# kinds go through $T$, in both turns**, and $T$ must be differentiable, for G learns through it:
 #
 # $$L_D = \mathbb{E}[f(-D(T(x)))] + \mathbb{E}[f(D(T(G(z))))] \qquad L_G = \mathbb{E}[f(-D(T(G(z))))], \qquad f = \mathrm{softplus}$$
 #
@@ -454,9 +454,10 @@ browse(seen_by_d, list(CHOICES), label="T", caption="Above, eight digits. Below,
 # **Question 1.** Flip an image left to right, or turn it by 90 degrees: may $T$ do that to digits? **Question 2.** What becomes
 # of G if only the *real* images pass $T$?
 #
-# <details><summary>Answers</summary>1. Not by chance of a half: a mirrored 2 is no digit, and if half of what D sees is
-# mirrored on both sides, D cannot tell a G that makes mirrored digits from one that does not. 2. It learns to make moved
-# ones: exercise 11 has such a game. Samples are $G(z)$, as ever; $T$ stands before D alone.</details>
+# <details><summary>Answers</summary>1. Not with probability 1/2: a mirrored or a turned 2 is no digit, and if half of all that
+# D sees is mirrored, it cannot tell a G that makes mirrored digits from one that does not. (Mirror three in ten, and it can:
+# only a G of right digits then gives seven right ones in ten.) 2. It learns to make moved ones: exercise 11 has such a game.
+# Samples are $G(z)$, as ever; $T$ stands before D alone.</details>
 #
 # **Predict**, then play part 1's game again, with $T$ before D and nothing else changed: will D's green lines still part? Will
 # FID-d be lower *early* in the run? At its end?
@@ -477,8 +478,8 @@ run.wait()
 # ### R3GAN's recipe
 #
 # Huang et al. ask which tricks are needed at all. Their theory: the relativistic loss has no bad resting places in which
-# modes are missing, but alone it need not converge; R1 and R2 make it converge. Check it on the grid of 25, where lesson 10's
-# games dropped modes. **Predict**: how many modes with the relativistic loss alone? How many with the penalties?
+# modes are missing, but alone it need not converge; R1 and R2 make it converge. Check it on the grid of 25, of which lesson
+# 07's GAN covered few modes. **Predict**: how many with the relativistic loss alone? How many with the penalties?
 
 # %%
 data_25, found = grid(), {}
@@ -495,7 +496,7 @@ for name in dict.fromkeys(run["name"] for run in stored if run["what"] == "parts
     print(f"stored, 3 seeds: {name:25} modes {[run['covered'] for run in runs]}, good {[run['good'] for run in runs]}")
 
 # %% [markdown]
-# Without a penalty either loss drops half of the modes and more. With R1 either one finds nearly all, with R2 as well. So on
+# Stored: without a penalty either loss drops 12 to 17 of the 25 modes. With R1 it finds 21 or more, with R2 as well 23. So on
 # this grid the penalties do the work, and the pairs add little that can be seen. The authors count on 1,000 modes, and there
 # they need both. What an ablation tells, it tells of the data that it was made on.
 #
@@ -530,7 +531,7 @@ show(image_grid(pictures), "Round 4,800, the first of the three runs.", "Two gri
 
 # %% [markdown]
 # DiffAugment wins early, is a little behind around round 1,000, and wins in the end: D never gets to know its images, and goes on
-# teaching. Without it D tells every fake from its 500 in the end, and G is left with ones and scraps.
+# teaching. Without it D tells fakes from its 500 ever more surely (part 1), and G is left with ones and scraps.
 #
 # **Where these measures mislead.**
 #

@@ -69,7 +69,8 @@ from ganedu.views.figure import FAKE, REAL, show
 # $$v \leftarrow \frac{W^\top u}{\lVert W^\top u \rVert} \qquad u \leftarrow \frac{W v}{\lVert W v \rVert}$$
 #
 # Then $\sigma = u^\top W v$, with the last $u$ and $v$. Return $\sigma$ and the last $u$, from which the next pass goes on. A
-# gradient shall flow from $\sigma$ to the weight, with $u$ and $v$ as constants. The `u` that you are given stays as it is.
+# gradient shall flow from $\sigma$ to the weight, with $u$ and $v$ as constants. The `u` and the `weight` that you are given
+# stay as they are.
 
 
 # %% nbgrader={"grade": false, "grade_id": "task1_power_iteration", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -91,14 +92,34 @@ def power_iteration(weight, u, steps):
 
 
 # %% nbgrader={"grade": true, "grade_id": "task1_check", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
-def check_pair(name, found):
+def iterate(weight, u, steps):
+    """What ``power_iteration`` returns, once its form is right: σ, a number, and the last u, as long as the first."""
+    try:
+        found = power_iteration(weight, u, steps)
+    except IndexError as error:
+        raise CheckFailed(
+            "power_iteration: a dimension that is not there. F.normalize takes dimension 1 unless you say otherwise: a "
+            f"vector wants dim=0. (PyTorch: {error})"
+        ) from None
     if not isinstance(found, tuple | list) or len(found) != 2:
-        raise CheckFailed(f"{name}: got {type(found).__name__}, wants two tensors, σ and the last u.")
+        what = f"{len(found)} things" if isinstance(found, tuple | list) else f"a {type(found).__name__}"
+        raise CheckFailed(f"power_iteration: got {what}, wants two tensors, σ and the last u.")
+    if isinstance(found[0], torch.Tensor) and found[0].ndim:
+        swapped = " It comes first, then the last u." if tuple(found[0].shape) == tuple(u.shape) else ""
+        raise CheckFailed(f"σ: got a tensor of shape {tuple(found[0].shape)}, wants one number, of shape ().{swapped}")
+    check_shape("the last u", found[1], u.shape, hint="It has one number for each row of the matrix.")
     return found
 
 
 W, start = torch.diag(torch.tensor([3.0, 1.0])).requires_grad_(), torch.tensor([1.0, 1.0])
-sigma, u = check_pair("power_iteration", power_iteration(W, start, 1))
+sigma, u = iterate(W, start, 1)
+if not torch.equal(W.detach(), torch.diag(torch.tensor([3.0, 1.0]))):
+    raise CheckFailed("power_iteration: the weight that it was given has changed. Make new tensors.")
+if not torch.equal(start, torch.ones(2)):
+    raise CheckFailed("power_iteration: the u that it was given has changed. Make new tensors.")
+once, twice = (torch.as_tensor(number).detach() for number in (sigma, iterate(W, start, 1)[0]))
+if once != twice:
+    raise CheckFailed("power_iteration: two calls differ. Begin with the u that you are given, not at random.")
 check_close(
     "σ of diag(3, 1) after one step from u = (1, 1)",
     sigma,
@@ -112,13 +133,20 @@ check_close(
         (math.sqrt(82), "v is not brought to length 1."),
         (82.0, "Neither u nor v is brought to length 1."),
         (2.8, "That is v·Wv: the formula for eigenvalues of a symmetric matrix."),
+        (2.05, "The numbers' absolute values are added up. A length is the root of the sum of squares."),
+        (730 / math.sqrt(82 * 730), "That is half a step too far: v, or the length of Wᵀu, is taken after the last u."),
     ],
 )
-check_shape("the last u", u, (2,))
 check_close("length of the last u", u.norm(), 1.0, hint="Divide it by its length.")
-check_close("the last u's first entry", u[0], 9 / math.sqrt(82), mistakes=[(1.0, "That is the start.")])
-if not torch.equal(start, torch.ones(2)):
-    raise CheckFailed("power_iteration: the u that it was given has changed. Make new tensors.")
+check_close(
+    "the last u's first entry",
+    u[0],
+    9 / math.sqrt(82),
+    mistakes=[
+        (1.0, "That is the start."),
+        (3 / math.sqrt(10), "That is the last v: it has as many numbers as an input."),
+    ],
+)
 if not isinstance(sigma, torch.Tensor) or not sigma.requires_grad:
     raise CheckFailed("σ: no gradient flows from it to the weight: only u and v belong under no_grad.")
 if u.requires_grad:
@@ -130,15 +158,36 @@ check_close(
     27 / math.sqrt(820),
     hint="With u and v constant it is u vᵀ: 9/√82 times 3/√10. Yours flows through u or v as well.",
 )
-kernel = torch.zeros(3, 2, 2, 2)
+kernel = torch.zeros(3, 2, 2, 2)  # three filters of the lengths 5, 2 and 1, at right angles
 kernel[0, 0, 0, 0], kernel[0, 1, 1, 1], kernel[1, 0, 1, 0], kernel[2, 1, 0, 1] = 3.0, 4.0, 2.0, 1.0
 try:
-    sigma, u = check_pair("power_iteration", power_iteration(kernel, torch.ones(3), 40))
+    after_two, _ = iterate(kernel, torch.tensor([1.0, 2.0, 3.0]), 2)
+    after_many, _ = iterate(kernel, torch.tensor([1.0, 2.0, 3.0]), 40)
 except RuntimeError as error:
     raise CheckFailed(
         f"power_iteration of a kernel (3, 2, 2, 2): bring it to a matrix of 3 rows first. (PyTorch: {error})"
     ) from None
-check_close("σ of a kernel whose three filters have the lengths 5, 2 and 1, at right angles", sigma, 5.0)
+check_close(
+    "σ of a kernel whose three filters have the lengths 5, 2 and 1, at right angles",
+    after_many,
+    5.0,
+    hint="Row i of its matrix is filter i, all 8 numbers of it.",
+    mistakes=[
+        (math.sqrt(30), "That is its Frobenius norm: the kernel has become a single row. Its matrix has 3 rows."),
+        (math.sqrt(20), "The filters are mixed up. Row i of the matrix is filter i, all 8 numbers of it."),
+        (math.sqrt(698 / 50), "That is the estimate after one step. Take as many as `steps` says."),
+    ],
+)
+check_close(
+    "σ of this kernel after two steps from u = (1, 2, 3)",
+    after_two,
+    math.sqrt(391658 / 15890),
+    mistakes=[
+        (math.sqrt(390882 / 15690), "That is from u = (1, 1, 1). Begin with the u that you are given."),
+        (5.0, "That is where many steps lead. Take as many as `steps` says."),
+        (math.sqrt(698 / 50), "That is the estimate after one step. Take as many as `steps` says."),
+    ],
+)
 print("✓ Task 1: all visible checks pass.")
 ### BEGIN HIDDEN TESTS
 import numpy as np
@@ -186,29 +235,45 @@ def mirror(x):
 
 
 # %% nbgrader={"grade": true, "grade_id": "task2_check", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
-import numpy as np
+def equal(a, b):
+    """Equal up to rounding."""
+    return torch.allclose(a, b, atol=1e-4)
+
+
+def what_happened(x, y, batch):
+    """Words for an image ``x`` of ``batch`` that came out as ``y``, neither itself nor its mirror image."""
+    m = x.flip(2)
+    turns = {
+        "upside down (height is dimension 2, width 3)": x.flip(1),
+        "turned by 180 degrees: only the width is reversed": x.flip(1, 2),
+        "with its colours in reverse order: dimension 1 is the channels": x.flip(0),
+    }
+    if x.shape[1] == x.shape[2]:
+        turns["transposed, rows for columns"] = x.transpose(1, 2)
+    for words, turned in turns.items():
+        if equal(y, turned):
+            return f"an image comes out {words}."
+    if equal(y, x.clip(-1, 1)) or equal(y, m.clip(-1, 1)):
+        return "values outside [-1, 1] are cut off. Changes before it may lead there."
+    if any(equal(y, other) or equal(y, other.flip(2)) for other in batch):
+        return "images have changed places: one comes out where another one came in."
+    one = "One draw decides on a whole image, so the mask has the shape (N, 1, 1, 1)."
+    if all(equal(y[c], x[c]) or equal(y[c], m[c]) for c in range(len(x))):
+        return f"each colour of an image has a draw of its own. {one}"
+    if all(equal(y[:, h], x[:, h]) or equal(y[:, h], m[:, h]) for h in range(x.shape[1])):
+        return f"each row of an image has a draw of its own. {one}"
+    if bool(((y - x).abs().minimum((y - m).abs()) < 1e-4).all()):
+        return f"single pixels of an image are mirrored, and others are not. {one}"
+    return "an image comes out that is neither itself nor its mirror image."
 
 
 def which_were_mirrored(before, after):
     """A list of True and False, or CheckFailed where an image is neither itself nor its mirror image."""
-    mirrored = []
-    for x, y in zip(before.numpy(), after.numpy()):
-        turns = {
-            "upside down (height is dimension 2, width 3)": x[:, ::-1],
-            "turned by 180 degrees: only the width is reversed": x[:, ::-1, ::-1],
-            "with its colours in reverse order: dimension 1 is the channels": x[::-1],
-        }
-        if x.shape[1] == x.shape[2]:
-            turns["transposed, rows for columns"] = x.transpose(0, 2, 1)
-        if not (np.allclose(y, x) or np.allclose(y, x[:, :, ::-1])):
-            found = next((name for name, turned in turns.items() if np.allclose(y, turned)), None)
-            if found:
-                raise CheckFailed(f"mirror: an image comes out {found}.")
-            if np.allclose(y, x.clip(-1, 1)) or np.allclose(y, x[:, :, ::-1].clip(-1, 1)):
-                raise CheckFailed("mirror: values outside [-1, 1] are cut off. Changes before it may lead there.")
-            raise CheckFailed("mirror: an image comes out that is neither itself nor its mirror image.")
-        mirrored.append(not np.allclose(y, x))
-    return mirrored
+    itself, its_mirror = ((after - image).abs().flatten(1).amax(1) < 1e-4 for image in (before, before.flip(3)))
+    for i in range(len(before)):
+        if not (itself[i] or its_mirror[i]):
+            raise CheckFailed(f"mirror: {what_happened(before[i], after[i], before)}")
+    return (~itself).tolist()
 
 
 def check_mirror(mirror, shape, generator):
@@ -216,10 +281,18 @@ def check_mirror(mirror, shape, generator):
     x = 1.5 * torch.randn(400, *shape, generator=generator)
     before = x.clone()
     torch.manual_seed(11)
-    got = mirror(x)
+    try:
+        got = mirror(x)
+    except NotImplementedError:  # a RuntimeError, too
+        raise
+    except (RuntimeError, ValueError, IndexError, TypeError) as error:
+        shapes = " One draw for each image is a mask of the shape (N, 1, 1, 1)." if "(400)" in str(error) else ""
+        raise CheckFailed(f"mirror: it ends in an error.{shapes} ({type(error).__name__}: {error})") from None
     if not torch.equal(x, before):
         raise CheckFailed("mirror: the batch that came in has changed. Make a new tensor.")
     check_shape("mirror", got, x.shape)
+    if got.dtype != x.dtype:
+        raise CheckFailed(f"mirror: makes {got.dtype} of {x.dtype}, which D's weights do not take.")
     mirrored = which_were_mirrored(before, got.detach())
     share = sum(mirrored) / len(mirrored)
     if share in (0.0, 1.0):
@@ -232,15 +305,25 @@ def check_mirror(mirror, shape, generator):
     runs = sum(a != b for a, b in zip(mirrored, mirrored[1:]))
     if not 150 < runs < 250:
         raise CheckFailed("mirror: which images are mirrored follows from their place in the batch. Draw it at random.")
-    first = which_were_mirrored(before, mirror(before.clone()).detach())
-    if first == mirrored:
+    calls = [which_were_mirrored(before, mirror(before.clone()).detach()) for _ in range(8)]
+    if calls[0] == mirrored:
         raise CheckFailed("mirror: every call mirrors the same images. Draw anew, and leave the seed alone.")
+    if len({sum(call) for call in calls}) == 1:
+        raise CheckFailed(
+            f"mirror: every call mirrors {sum(mirrored)} of 400 images, no more and no less. Each image has a draw of its "
+            "own, whatever the others drew."
+        )
     torch.manual_seed(11)
     if which_were_mirrored(before, mirror(before.clone()).detach()) != mirrored:
         raise CheckFailed("mirror: its draws do not come from torch, so that no seed repeats a run.")
     leaf, weights = before.clone().requires_grad_(), torch.randn(before.shape, generator=generator)
     torch.manual_seed(11)
-    out = mirror(leaf)
+    try:
+        out = mirror(leaf)
+    except RuntimeError as error:
+        raise CheckFailed(
+            f"mirror: it ends in an error where the images want a gradient. Stay within torch. (PyTorch: {error})"
+        ) from None
     if not out.requires_grad:
         raise CheckFailed("mirror: no gradient passes to the images, so G would learn nothing from what D sees.")
     (slope,) = torch.autograd.grad((out * weights).sum(), leaf)
@@ -261,15 +344,15 @@ check_shape("mirror of a batch of one image", mirror(one), one.shape)
 # %% [markdown]
 # ## Task 3. Predict
 #
-# Think first, with paper. Then write your answers into `predictions`; 0.01 either way is near enough. Each of the three
-# groups gives a point.
+# Think first, with paper. Then write your answers into `predictions`; 0.01 either way is near enough, and a slope comes
+# with its sign. Each of the three groups gives a point.
 #
 # Losses:
 #
 # - `hinge_loss`: one real sample, of which D says 0.4, and one fake, of which it says -3. How large is D's hinge loss?
-# - `hinge_slope`: one real sample, of which D says 1.7. How large is the slope of D's hinge loss in this output?
-# - `relativistic_slope`: one pair. D says 10 of the real sample and 10 of the fake. How large is the slope of G's
-#   relativistic loss in the fake's output?
+# - `hinge_slope`: one real sample, of which D says 1.7. What is the slope of D's hinge loss in this output?
+# - `relativistic_slope`: one pair. D says 10 of the real sample and 10 of the fake. What is the slope of G's relativistic
+#   loss in the fake's output?
 # - `raised`: somebody adds 100 to every output of D. D's relativistic loss goes `"up"`, `"down"`, or stays the `"same"`?
 #
 # D's slope, and time:
@@ -328,8 +411,11 @@ CHOICES = {
 def read_predictions(*keys):
     """The answers under these keys, once their form is right."""
     answers = predictions()
-    if not isinstance(answers, dict) or set(answers) != set(CHOICES):
+    if not isinstance(answers, dict):
         raise CheckFailed(f"predictions: got {answers!r}, wants a dict with the keys {', '.join(CHOICES)}.")
+    for words, some in (("missing", set(CHOICES) - set(answers)), ("not asked for", set(answers) - set(CHOICES))):
+        if some:
+            raise CheckFailed(f"predictions: {words}: {', '.join(sorted(map(str, some)))}.")
     answers = {key: a.strip() if isinstance(a := answers[key], str) else a for key in keys}
     for key, answer in answers.items():
         if CHOICES[key] is None:
@@ -354,12 +440,13 @@ marks = Predictions(answers)
 marks.judge(
     "hinge_loss",
     0.6,
-    hint="max(0, 1 - 0.4) + max(0, 1 - 3).",
+    hint="One half is max(0, 1 - D) of the real sample, the other max(0, 1 + D) of the fake.",
     mistakes=[
         (-1.4, "Each half is cut off at 0: a fake at -3 lies beyond its margin and costs nothing, it earns nothing."),
         (2.6, "The fake's half is max(0, 1 + D): at -3 it is 0."),
         (4.6, "The signs inside: max(0, 1 - D(x)) for real samples, max(0, 1 + D) for fakes."),
         (0.3, "The two halves are added, not averaged."),
+        (0.562, "That is the cross-entropy, which pays for every sample."),
         (0.0, "The real sample is on the right side but inside its margin: 0.4 is below 1."),
     ],
     atol=0.01,
@@ -371,6 +458,7 @@ marks.judge(
     mistakes=[
         (-1.0, "That is the slope inside the margin. 1.7 lies beyond it."),
         (-0.7, "That is 1 - 1.7. The hinge cuts off at 0."),
+        (-0.154, "That is the slope of the cross-entropy, which never stops paying."),
     ],
     atol=0.01,
 )
@@ -382,6 +470,7 @@ marks.judge(
         (0.5, "The sign: a larger output on the fake makes G's loss smaller."),
         (0.0, "10 is a large output, but it is the difference that counts, and that is 0."),
         (-1.0, "-1 is the slope for a fake far below its partner. These two are level."),
+        *((sign * 0.693, "log 2 is the loss. Its slope is asked for.") for sign in (1, -1)),
     ],
     atol=0.01,
 )
@@ -406,13 +495,14 @@ marks = Predictions(answers)
 marks.judge(
     "r1",
     25.0,
-    hint="The gradient is (3, -4), wherever x is.",
+    hint="Take the derivative in each of the two coordinates. They are the same wherever x is.",
     mistakes=[
         (5.0, "That is the length of the gradient. R1 has its square."),
         (12.5, "That has the weight 1/2 in it. R1 itself is asked for."),
         (16.0, "That is (5 - 1)²: WGAN-GP's penalty draws the length to 1, R1 draws it to 0."),
         (74.0, "7 is no slope: a constant added to D has no gradient."),
-        (-1.0, "A gradient is a vector, (3, -4): square each part, then add."),
+        (-1.0, "A gradient is a vector. Square each part, then add."),
+        (49.0, "That is (3 + 4)². Square each part, then add."),
     ],
     atol=0.01,
 )
@@ -436,7 +526,7 @@ marks.judge(
     mistakes=[
         (50, "1 % of what is *left* goes with each update, so it slows down: solve 0.99^n = 1/2."),
         (100, "After 100 updates 0.99^100 = 0.37 are left. When is it 0.5?"),
-        (2, "That is the time with d = 1/2 or so. Solve 0.99^n = 1/2."),
+        (138, "That is the time with the d of the lesson, 0.995."),
     ],
     atol=1.01,
 )
@@ -533,7 +623,7 @@ def show_samples(losses, title, caption):
 
 
 # %% tags=["watch"]
-show_samples(broken_losses, "broken", "G makes numbers around 2, where no real number is.")
+show_samples(broken_losses, "broken", "G makes numbers around 0, and around 2, where no real number is.")
 
 # %% [markdown]
 # Real numbers lie around 0. About three in ten of G's samples lie around 2. Read the losses: who sees $T$, and who does not?
@@ -561,23 +651,51 @@ def repaired_losses(G, D, T, x, z):
 from ganedu.checks import check_gradient_reaches, check_no_gradient
 
 
-class Doubling:
-    """A T that can be followed: it doubles a batch, and writes down what it was given."""
+class Bend:
+    """A T that can be followed: 1 + t² of a batch. It writes down what it was given, and a random number for each call."""
 
     def __init__(self):
-        self.given = []
+        self.given, self.draws = [], []
 
-    def __call__(self, x):
-        self.given.append(x.detach().clone())
-        return 2 * x
+    def __call__(self, t):
+        self.given.append(t.detach().clone())
+        self.draws.append(torch.rand(()).item())
+        return 1 + t**2
+
+
+def check_given(T, x, z, x_fake):
+    """T has been given the real batch and the fakes, each by itself and with a draw of its own."""
+    elsewhere = [
+        (z, "T was given the latents. It stands between G and D: it changes what G makes."),
+        (0.25 - x / 2, "T was given D's outputs. It changes what D gets to see."),
+        (0.25 - x_fake / 2, "T was given D's outputs. It changes what D gets to see."),
+        (1 + x**2, "T was given what has been through T already. Once is enough."),
+        (1 + x_fake**2, "T was given what has been through T already. Once is enough."),
+    ]
+    for batch in T.given:
+        if len(batch.reshape(-1)) == 1 < len(x):
+            raise CheckFailed("T was given a single number, such as a loss. It changes what D gets to see.")
+        if len(batch) != len(x):
+            raise CheckFailed(
+                f"T: got a batch of {len(batch)}. Real samples and fakes pass T one kind at a time, as they pass D: in "
+                "one heap batch norm would mix them."
+            )
+        if not (torch.allclose(batch, x) or torch.allclose(batch, x_fake)):
+            found = (words for other, words in elsewhere if torch.allclose(batch, other))
+            raise CheckFailed(
+                next(found, "T was given a batch that is neither x nor G(z), with the z that you were given.")
+            )
+    if len(set(T.draws)) < len(T.draws):
+        raise CheckFailed("T: two batches have got the same draw. Leave torch's random state alone between them.")
 
 
 def check_repaired(losses, x, z):
-    """Both losses, with T(x) = 2x, G(z) = 3z and D(x) = -x/2, against the formula."""
-    G, D, T = nn.Linear(1, 1, bias=False), nn.Linear(1, 1, bias=False), Doubling()
+    """Both losses and their slopes, with T(t) = 1 + t², G(z) = 3z - 1/2 and D(t) = 1/4 - t/2, against the formulas."""
+    G, D, T = nn.Linear(1, 1), nn.Linear(1, 1), Bend()
     with torch.no_grad():
-        G.weight.fill_(3.0)
-        D.weight.fill_(-0.5)
+        for net, weight, bias in ((G, 3.0, -0.5), (D, -0.5, 0.25)):
+            net.weight.fill_(weight)
+            net.bias.fill_(bias)
     try:
         found = losses(G, D, T, x, z)
     except NotImplementedError:  # a RuntimeError, too
@@ -586,35 +704,51 @@ def check_repaired(losses, x, z):
         raise CheckFailed(f"repaired_losses: it ends in an error. ({type(error).__name__}: {error})") from None
     if not isinstance(found, tuple | list) or len(found) != 2:
         raise CheckFailed(f"repaired_losses: got {type(found).__name__}, wants D's loss and G's loss.")
-    real, fake = -0.5 * x, -1.5 * z  # D's outputs without T
+    x_fake = 3 * z - 0.5
+    check_given(T, x, z, x_fake)
+    seen = {"x": x, "fake": x_fake, "T x": 1 + x**2, "T fake": 1 + x_fake**2}
+    says = {name: 0.25 - t / 2 for name, t in seen.items()}  # D's outputs
 
-    def d_value(real_logits, fake_logits):
-        return F.softplus(-real_logits).mean() + F.softplus(fake_logits).mean()
+    def d_value(on_real, on_fake):
+        return F.softplus(-says[on_real]).mean() + F.softplus(says[on_fake]).mean()
 
+    d_want, g_want = d_value("T x", "T fake"), F.softplus(-says["T fake"]).mean()
+    unused = [] if T.given else [(found[0], "The T that it is given is never called.")]
     check_close(
         "D's loss",
         found[0],
-        d_value(2 * real, 2 * fake),
+        d_want,
         hint="-log sigmoid(D(T(x))) on real samples and -log(1 - sigmoid(D(T(G(z))))) on fakes, each averaged.",
         mistakes=[
-            (d_value(2 * real, fake), "Only the real samples are augmented in D's loss: D learns to tell T from no T."),
-            (d_value(real, 2 * fake), "Only the fakes are augmented in D's loss."),
-            (d_value(real, fake), "Nothing is augmented in D's loss any more: that is the plain game."),
-            (d_value(4 * real, 4 * fake), "T is applied twice in D's loss."),
-            (d_value(2 * fake, 2 * real), "Real samples and fakes are swapped in D's loss."),
+            (d_value("T x", "fake"), "Only the real samples are augmented in D's loss: D learns to tell T from no T."),
+            (d_value("x", "T fake"), "Only the fakes are augmented in D's loss."),
+            (d_value("x", "fake"), "Nothing is augmented in D's loss any more: that is the plain game."),
+            (d_value("T fake", "T x"), "Real samples and fakes are swapped in D's loss."),
+            (g_want, "That is G's loss. D's comes first."),
+            (len(x) * d_want, "It is summed over the batch, wants the mean."),
+            (d_want / 2, "D's loss is the sum of the real and the fakes' half, not their mean."),
+            *unused,
         ],
     )
     check_close(
         "G's loss",
         found[1],
-        F.softplus(-2 * fake).mean(),
+        g_want,
         hint="-log sigmoid(D(T(G(z)))), averaged.",
         mistakes=[
-            (F.softplus(-fake).mean(), "In G's turn D is shown plain fakes, a kind that it has not been trained on."),
-            (-F.softplus(2 * fake).mean(), "That is the saturating loss."),
-            (F.softplus(2 * fake).mean(), "This G minimises what D wants: it learns to be caught."),
+            (
+                F.softplus(-says["fake"]).mean(),
+                "In G's turn D is shown plain fakes, a kind that it has not been trained on.",
+            ),
+            (-F.softplus(says["T fake"]).mean(), "That is the saturating loss."),
+            (F.softplus(says["T fake"]).mean(), "This G minimises what D wants: it learns to be caught."),
+            (len(x) * g_want, "It is summed over the batch, wants the mean."),
         ],
     )
+    if not all(weight.requires_grad for net in (G, D) for weight in net.parameters()):
+        raise CheckFailed(
+            "repaired_losses: it has frozen weights. A player whose weights want no gradient never learns."
+        )
     check_no_gradient("from D's loss to G's weights", found[0], G, hint="Detach the fakes in D's loss.")
     check_gradient_reaches(
         "from G's loss to G's weights",
@@ -623,12 +757,30 @@ def check_repaired(losses, x, z):
         hint="In G's turn nothing is detached, and T does not stand under no_grad.",
     )
     check_gradient_reaches("from D's loss to D's weights", found[0], D, hint="D learns from its loss.")
-    for batch in T.given:
-        if len(batch) != len(x):
-            raise CheckFailed(
-                f"T: got a batch of {len(batch)}. Real samples and fakes pass T one kind at a time, as they pass D: in "
-                "one heap batch norm would mix them."
-            )
+    (of_d,) = torch.autograd.grad(found[0], D.weight, retain_graph=True)
+    halves = [
+        (-torch.sigmoid(-says["T x"]) * seen["T x"]).mean(),
+        (torch.sigmoid(says["T fake"]) * seen["T fake"]).mean(),
+    ]
+    check_close(
+        "slope of D's loss in D's weight",
+        of_d.sum(),
+        sum(halves),
+        mistakes=[
+            (halves[0], "Only the real half teaches D. Detach the fakes, not what D says of them."),
+            (halves[1], "Only the fakes' half teaches D. What D says of real samples is not detached."),
+        ],
+        atol=1e-3,
+    )
+    (of_g,) = torch.autograd.grad(found[1], G.weight, retain_graph=True)
+    push = torch.sigmoid(-says["T fake"]) / 2 * z  # as if T had the slope 1
+    check_close(
+        "slope of G's loss in G's weight",
+        of_g.sum(),
+        (push * 2 * x_fake).mean(),
+        mistakes=[(push.mean(), "It goes around T. G learns through T, with T's own slope.")],
+        atol=1e-3,
+    )
 
 
 check_repaired(repaired_losses, torch.tensor([[0.5], [2.0], [-1.0]]), torch.tensor([[1.0], [-0.5], [0.3]]))
@@ -640,7 +792,11 @@ for n in (1, 20):
 ### END HIDDEN TESTS
 
 # %% tags=["watch"]
-show_samples(repaired_losses, "yours", "G's samples lie around 0, though D has never seen them without T.")
+show_samples(
+    repaired_losses,
+    "yours",
+    "Yours. With both faults gone all samples lie around 0, though D never sees one without T.",
+)
 
 # %% [markdown]
 # ## Task 5. Measure how far a convolution stretches
@@ -652,8 +808,9 @@ show_samples(repaired_losses, "yours", "G's samples lie around 0, though D has n
 # $$\max_x \frac{\lVert A x \rVert}{\lVert x \rVert}, \qquad A x = \text{the convolution of } x \text{, without its bias}$$
 #
 # by power iteration on images. All that it takes is $A$ and $A^\top$, and the transpose of a convolution is the transposed
-# convolution with the same kernel, stride and padding: `F.conv_transpose2d` (lesson 05). `x` is the start. Take `steps`
-# steps of the pair of lines in task 1, with images in place of vectors. `layer` is an `nn.Conv2d`.
+# convolution with the same kernel, stride and padding: `F.conv_transpose2d` (lesson 05). Take `steps` steps of the pair of
+# lines in task 1, with images in place of vectors. The start `x` is an image that the convolution takes, so it stands for
+# $v$: begin with the line for $u$. `layer` is an `nn.Conv2d`; leave it and `x` as they are.
 
 
 # %% nbgrader={"grade": false, "grade_id": "task5_convolution_norm", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -685,24 +842,22 @@ def matrix_of(layer, shape):
         return F.conv2d(pixels, layer.weight, stride=layer.stride, padding=layer.padding).flatten(1).T.numpy()
 
 
-def with_bias(layer, x, matrix):
-    """What the iteration gives where the bias is left in: (length on the way back, length on the way there)."""
-    with torch.no_grad():
-        bias = layer(torch.zeros_like(x)).flatten().numpy()
-    x = x.flatten().numpy()
-    for _ in range(300):
+def lengths(x, matrix, steps, bias=0.0):
+    """After so many steps: (length on the way back, length on the way there, length without the bias)."""
+    x = x.flatten().numpy() / x.norm().item()
+    for _ in range(steps):
         y = matrix @ x + bias
-        there = np.linalg.norm(y)
-        x = matrix.T @ (y / there)
-        back = np.linalg.norm(x)
-        x = x / back
-    return back.item(), there.item()
+        there, x = np.linalg.norm(y), matrix.T @ (y / np.linalg.norm(y))
+        back, x = np.linalg.norm(x), x / np.linalg.norm(x)
+    return back.item(), there.item(), np.linalg.norm(matrix @ x).item()
 
 
 def check_norm(layer, shape, generator, what):
     """Compare with the singular values of the matrix that takes every pixel to every output."""
     x = torch.randn(1, *shape, generator=generator)
-    before, matrix = x.clone(), matrix_of(layer, shape)
+    before, matrix, original = x.clone(), matrix_of(layer, shape), copy.deepcopy(layer)
+    with torch.no_grad():
+        bias = layer(torch.zeros_like(x)).flatten().numpy()
     try:
         got = convolution_norm(layer, x, 300)
     except RuntimeError as error:
@@ -712,28 +867,37 @@ def check_norm(layer, shape, generator, what):
                 f"(PyTorch: {error})"
             ) from None
         raise
+    for name, weight in original.named_parameters():
+        now = dict(layer.named_parameters()).get(name)
+        if now is None or not torch.equal(now, weight):
+            raise CheckFailed(f"convolution_norm: the layer's {name} has changed. Leave the layer as it is.")
+    if not torch.equal(x, before):
+        raise CheckFailed("convolution_norm: the start x has changed. Make new tensors.")
+    check_finite(
+        f"convolution_norm, {what}",
+        got,
+        hint="Is the image brought to length 1 in every step? Otherwise its numbers grow or shrink out of all range.",
+    )
     exact = np.linalg.svd(matrix, compute_uv=False)[0].item()
     start = (np.linalg.norm(matrix @ x.flatten().numpy()) / x.norm()).item()
     kernel = np.linalg.svd(layer.weight.detach().flatten(1).numpy(), compute_uv=False)[0].item()
+    without = "The bias is left in: A is the convolution without it."
     check_close(
         f"convolution_norm, {what}",
         got,
         exact,
-        hint="Is the way back the transposed convolution with the same kernel, stride and padding? Does a bias come in? Is "
-        "the image brought to length 1 in every step?",
+        hint="Is the way back the transposed convolution with the same kernel, stride and padding? Is the image as a whole "
+        "brought to length 1 in every step? (F.normalize does it along one dimension.) Are all `steps` taken?",
         mistakes=[
             (kernel, "That is the norm of the kernel's matrix, of a single patch. Here patches overlap."),
+            (kernel * layer.kernel_size[0] / layer.stride[0], "That is the bound. Measure how far it really is."),
             (exact**2, "That is the square: the norm of A followed by its transpose."),
             (start, "That is how far the start is stretched. Find the image that is stretched most."),
-            *[
-                (value, "The bias is left in: A is the convolution without it.")
-                for value in with_bias(layer, x, matrix)
-            ],
+            *[(value, "That is after a single step. Take as many as `steps` says.") for value in lengths(x, matrix, 1)],
+            *[(value, without) for value in lengths(x, matrix, 300, bias)],
         ],
         atol=0.004 * exact,
     )
-    if not torch.equal(x, before):
-        raise CheckFailed("convolution_norm: the start x has changed. Make new tensors.")
 
 
 torch.manual_seed(3)
@@ -751,7 +915,8 @@ check_norm(nn.Conv2d(2, 2, 5, 1, 2), (2, 7, 7), generator, "kernel 5, stride 1")
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# Now use it: layers of the shape of lesson 06's D, divided by the norm of their kernel's matrix as spectral norm does.
+# Now use it: the two convolutions of lesson 06's D and one twice as wide, with new weights, divided by the norm of their
+# kernel's matrix as spectral norm does.
 
 # %% tags=["watch"]
 torch.manual_seed(0)

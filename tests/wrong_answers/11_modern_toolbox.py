@@ -174,6 +174,70 @@ def power_iteration(weight, u, steps):
         },
         "bring it to a matrix of 3 rows first",
     ),
+    "a single step": (
+        "task1_check",
+        iterated(STEP.replace("v =", "if _ > 0: continue\nv =", 1), "u @ W @ v, u"),
+        "That is the estimate after one step.",
+    ),
+    "a start of its own": (
+        "task1_check",
+        iterated("if _ == 0: u = torch.ones_like(u)\n" + STEP, "u @ W @ v, u"),
+        "That is from u = (1, 1, 1).",
+    ),
+    "a start at random": (
+        "task1_check",
+        iterated("if _ == 0: u = torch.randn_like(u)\n" + STEP, "u @ W @ v, u"),
+        "two calls differ.",
+    ),
+    "half a step too far": (
+        "task1_check",
+        iterated(STEP, "(W.T @ u).norm(), u"),
+        "That is half a step too far",
+    ),
+    "v for u": ("task1_check", iterated(STEP, "u @ W @ v, v"), "That is the last v"),
+    "u before σ": ("task1_check", iterated(STEP, "u, u @ W @ v"), "It comes first, then the last u."),
+    "three things": ("task1_check", iterated(STEP, "u @ W @ v, u, v"), "got 3 things"),
+    "lengths by absolute values": (
+        "task1_check",
+        iterated(STEP.replace("dim=0", "p=1, dim=0"), "u @ W @ v, u"),
+        "A length is the root of the sum of squares.",
+    ),
+    "normalize along dimension 1": (
+        "task1_check",
+        iterated(STEP.replace(", dim=0", ""), "u @ W @ v, u"),
+        "a vector wants dim=0",
+    ),
+    "filters mixed up": (
+        "task1_check",
+        {
+            "task1_power_iteration": """
+def power_iteration(weight, u, steps):
+    W = weight.reshape(-1, len(weight)).T
+    with torch.no_grad():
+        for _ in range(steps):
+            v = F.normalize(W.T @ u, dim=0)
+            u = F.normalize(W @ v, dim=0)
+    return u @ W @ v, u
+"""
+        },
+        "The filters are mixed up.",
+    ),
+    "the weight divided, too": (
+        "task1_check",
+        {
+            "task1_power_iteration": """
+def power_iteration(weight, u, steps):
+    W = weight.flatten(1)
+    with torch.no_grad():
+        for _ in range(steps):
+            v = F.normalize(W.T @ u, dim=0)
+            u = F.normalize(W @ v, dim=0)
+        weight /= u @ W @ v
+    return u @ W @ v, u
+"""
+        },
+        "the weight that it was given has changed",
+    ),
     # --- task 2 -----------------------------------------------------------------------------------------------
     "upside down": (
         "task2_check",
@@ -199,7 +263,64 @@ def power_iteration(weight, u, steps):
     "a coin for each pixel": (
         "task2_check",
         mirrored("return torch.where(torch.rand_like(x) < 0.5, x.flip(3), x)"),
+        "single pixels of an image are mirrored",
+    ),
+    "a coin for each row": (
+        "task2_check",
+        mirrored("return torch.where(torch.rand(len(x), 1, x.shape[2], 1) < 0.5, x.flip(3), x)"),
+        "each row of an image has a draw of its own",
+    ),
+    "a coin for each colour": (
+        "task2_check",
+        mirrored("return torch.where(torch.rand(len(x), x.shape[1], 1, 1) < 0.5, x.flip(3), x)"),
+        "each colour of an image has a draw of its own",
+    ),
+    "a mask without its dimensions": (
+        "task2_check",
+        mirrored("return torch.where(torch.rand(len(x)) < 0.5, x.flip(3), x)"),
+        "One draw for each image is a mask of the shape (N, 1, 1, 1).",
+    ),
+    "the batch turned round": (
+        "task2_check",
+        mirrored("return torch.where(torch.rand(len(x), 1, 1, 1) < 0.5, x.flip(0), x)"),
+        "images have changed places",
+    ),
+    "half mirrored, half not, in between": (
+        "task2_check",
+        mirrored("share = torch.rand(len(x), 1, 1, 1)\nreturn share * x + (1 - share) * x.flip(3)"),
         "neither itself nor its mirror image",
+    ),
+    "always half of the batch": (
+        "task2_check",
+        mirrored(
+            "heads = torch.zeros(len(x), 1, 1, 1, dtype=torch.bool)\n"
+            "heads[torch.randperm(len(x))[: len(x) // 2]] = True\n"
+            "return torch.where(heads, x.flip(3), x)"
+        ),
+        "no more and no less",
+    ),
+    "through NumPy": (
+        "task2_check",
+        mirrored(
+            "import numpy\nheads = (torch.rand(len(x), 1, 1, 1) < 0.5).numpy()\nx = x.numpy()\n"
+            "return torch.from_numpy(numpy.where(heads, x[..., ::-1], x))"
+        ),
+        "it ends in an error where the images want a gradient",
+    ),
+    "around the gradient": (
+        "task2_check",
+        mirrored("y = torch.where(torch.rand(len(x), 1, 1, 1) < 0.5, x.flip(3), x)\nreturn x + (y - x).detach()"),
+        "does not come back to the pixel that it belongs to",
+    ),
+    "other numbers": (
+        "task2_check",
+        mirrored("return torch.where(torch.rand(len(x), 1, 1, 1) < 0.5, x.flip(3), x).double()"),
+        "which D's weights do not take",
+    ),
+    "one size of batch": (
+        "task2_check",
+        mirrored("return torch.where(torch.rand(400, 1, 1, 1) < 0.5, x.flip(3), x)"),
+        "mirror of a batch of one image",
     ),
     "every other image": (
         "task2_check",
@@ -243,6 +364,9 @@ def power_iteration(weight, u, steps):
     "beyond the margin earns": (LOSSES, predicted(hinge_loss=-1.4), "Each half is cut off at 0"),
     "signs swapped in the hinge": (LOSSES, predicted(hinge_loss=4.6), "The signs inside: max(0, 1 - D(x))"),
     "right side is enough": (LOSSES, predicted(hinge_loss=0.0), "on the right side but inside its margin"),
+    "cross-entropy for hinge": (LOSSES, predicted(hinge_loss=0.5616), "That is the cross-entropy, which pays"),
+    "cross-entropy's slope": (LOSSES, predicted(hinge_slope=-0.1545), "That is the slope of the cross-entropy"),
+    "the loss for its slope": (LOSSES, predicted(relativistic_slope=-0.693), "log 2 is the loss."),
     "the hinge never ends": (LOSSES, predicted(hinge_slope=-1.0), "That is the slope inside the margin."),
     "G content with a high score": (LOSSES, predicted(relativistic_slope=0.0), "it is the difference that counts"),
     "the slope's sign": (
@@ -255,6 +379,8 @@ def power_iteration(weight, u, steps):
     "R1 draws to 1": (SLOPES, predicted(r1=16.0), "WGAN-GP's penalty draws the length to 1"),
     "R1 with its weight": (SLOPES, predicted(r1=12.5), "That has the weight 1/2 in it."),
     "a constant has a slope": (SLOPES, predicted(r1=74.0), "7 is no slope"),
+    "added, then squared": (SLOPES, predicted(r1=49.0), "That is (3 + 4)²."),
+    "the lesson's d": (SLOPES, predicted(half_gone=138), "That is the time with the d of the lesson"),
     "layers add up": (SLOPES, predicted(stretched=6.0), "The layers' bounds are multiplied, not added"),
     "the bound without the distance": (SLOPES, predicted(stretched=1.0), "1 is the bound on the slope."),
     "LeakyReLU shrinks all": (SLOPES, predicted(stretched=0.08), "so 0.2² is no bound"),
@@ -288,7 +414,7 @@ def power_iteration(weight, u, steps):
     "T twice": (
         "task4_check",
         repaired(d_real="D(T(T(x)))", d_fake="D(T(T(G(z).detach())))"),
-        "T is applied twice in D's loss.",
+        "T was given what has been through T already.",
     ),
     "missing detach": ("task4_check", repaired(d_fake="D(T(G(z)))"), "Detach the fakes in D's loss."),
     "T without a gradient": (
@@ -307,6 +433,84 @@ def power_iteration(weight, u, steps):
         repaired("D(both[: len(x)])", "D(both[len(x) :])", before="both = T(torch.cat([x, G(z).detach()]))"),
         "in one heap batch norm would mix them",
     ),
+    "only the fakes": ("task4_check", repaired(d_real="D(x)"), "Only the fakes are augmented in D's loss."),
+    "T on what D says": (
+        "task4_check",
+        repaired("T(D(x))", "T(D(G(z).detach()))", "F.softplus(-T(D(G(z)))).mean()"),
+        "T was given D's outputs.",
+    ),
+    "T on the latents": (
+        "task4_check",
+        repaired(d_fake="D(G(T(z)).detach())", g_loss="F.softplus(-D(G(T(z)))).mean()"),
+        "T was given the latents.",
+    ),
+    "T on the loss": ("task4_check", repaired(g_loss="T(F.softplus(-D(G(z))).mean())"), "T was given a single number"),
+    "latents of its own": (
+        "task4_check",
+        repaired(d_fake="D(T(G(torch.randn_like(z)).detach()))"),
+        "T was given a batch that is neither x nor G(z)",
+    ),
+    "this T alone": ("task4_check", repaired(before="T = add_two"), "The T that it is given is never called."),
+    "one draw for all": (
+        "task4_check",
+        repaired(
+            "D(a)",
+            "D(b)",
+            before="state = torch.get_rng_state()\n    a = T(x)\n    torch.set_rng_state(state)\n"
+            "    b = T(G(z).detach())",
+        ),
+        "two batches have got the same draw",
+    ),
+    "D's word on fakes detached": (
+        "task4_check",
+        repaired(d_fake="D(T(G(z))).detach()"),
+        "Only the real half teaches D.",
+    ),
+    "around T": (
+        "task4_check",
+        repaired(g_loss="F.softplus(-D(x_fake + (T(x_fake) - x_fake).detach())).mean()", before="x_fake = G(z)"),
+        "It goes around T.",
+    ),
+    "D frozen in G's turn, for good": (
+        "task4_check",
+        repaired(
+            g_loss="(D.requires_grad_(False), F.softplus(-D(T(G(z)))).mean())[1]",
+        ),
+        "it has frozen weights",
+    ),
+    "G's loss first": (
+        "task4_check",
+        {
+            "task4_repaired_losses": """
+def repaired_losses(G, D, T, x, z):
+    d_loss = F.softplus(-D(T(x))).mean() + F.softplus(D(T(G(z).detach()))).mean()
+    return F.softplus(-D(T(G(z)))).mean(), d_loss
+"""
+        },
+        "That is G's loss. D's comes first.",
+    ),
+    "summed": (
+        "task4_check",
+        {
+            "task4_repaired_losses": """
+def repaired_losses(G, D, T, x, z):
+    d_loss = F.softplus(-D(T(x))).sum() + F.softplus(D(T(G(z).detach()))).sum()
+    return d_loss, F.softplus(-D(T(G(z)))).sum()
+"""
+        },
+        "It is summed over the batch",
+    ),
+    "halves averaged": (
+        "task4_check",
+        {
+            "task4_repaired_losses": """
+def repaired_losses(G, D, T, x, z):
+    d_loss = (F.softplus(-D(T(x))).mean() + F.softplus(D(T(G(z).detach()))).mean()) / 2
+    return d_loss, F.softplus(-D(T(G(z)))).mean()
+"""
+        },
+        "the sum of the real and the fakes' half",
+    ),
     # --- task 5 -----------------------------------------------------------------------------------------------
     "the kernel's matrix": (
         "task5_check",
@@ -324,6 +528,53 @@ def convolution_norm(layer, x, steps=200):
         "task5_check",
         stretched(back="F.conv_transpose2d(y, layer.weight, padding=layer.padding)"),
         "Is the way back the transposed convolution",
+    ),
+    "the bound": (
+        "task5_check",
+        {
+            "task5_convolution_norm": """
+def convolution_norm(layer, x, steps=200):
+    sigma = torch.linalg.matrix_norm(layer.weight.flatten(1), ord=2).item()
+    return sigma * layer.kernel_size[0] / layer.stride[0]
+"""
+        },
+        "That is the bound. Measure how far it really is.",
+    ),
+    "one step on images": (
+        "task5_check",
+        {"task5_convolution_norm": stretched()["task5_convolution_norm"].replace("range(steps)", "range(1)")},
+        "That is after a single step.",
+    ),
+    "never brought to length 1": (
+        "task5_check",
+        {
+            "task5_convolution_norm": """
+def convolution_norm(layer, x, steps=200):
+    settings = {"stride": layer.stride, "padding": layer.padding}
+    with torch.no_grad():
+        for _ in range(steps):
+            x = F.conv_transpose2d(F.conv2d(x, layer.weight, **settings), layer.weight, **settings)
+        return (F.conv2d(x, layer.weight, **settings).norm() / x.norm()).item()
+"""
+        },
+        "Otherwise its numbers grow or shrink out of all range.",
+    ),
+    "the layer's bias taken away": (
+        "task5_check",
+        {
+            "task5_convolution_norm": """
+def convolution_norm(layer, x, steps=200):
+    layer.bias = None
+    with torch.no_grad():
+        for _ in range(steps):
+            y = layer(x)
+            x = F.conv_transpose2d(y / y.norm(), layer.weight, stride=layer.stride, padding=layer.padding)
+            sigma = x.norm().item()
+            x = x / sigma
+    return sigma
+"""
+        },
+        "the layer's bias has changed",
     ),
     "the start changed": (
         "task5_check",
@@ -356,6 +607,34 @@ def convolution_norm(layer, x, steps=200):
 }
 
 RIGHT = {
+    "by resampling, by the matrix, T once for both turns": {
+        **mirrored(
+            "theta = torch.zeros(len(x), 2, 3)\ntheta[:, 0, 0] = 1 - 2.0 * (torch.rand(len(x)) < 0.5)\ntheta[:, 1, 1] = 1\n"
+            "places = F.affine_grid(theta, list(x.shape), align_corners=False)\n"
+            "return F.grid_sample(x, places, align_corners=False)"
+        ),
+        "task4_repaired_losses": """
+def repaired_losses(G, D, T, x, z):
+    seen = T(G(z))
+    d_loss = -torch.log(torch.sigmoid(D(T(x)))).mean() - torch.log(1 - torch.sigmoid(D(seen.detach()))).mean()
+    return d_loss, -torch.log(torch.sigmoid(D(seen))).mean()
+""",
+        "task5_convolution_norm": """
+def convolution_norm(layer, x, steps=200):
+    pixels = torch.eye(x.numel()).view(-1, *x.shape[1:])
+    with torch.no_grad():
+        rows = F.conv2d(pixels, layer.weight, None, layer.stride, layer.padding).flatten(1)
+    return torch.linalg.matrix_norm(rows, ord=2)
+""",
+        "task1_power_iteration": """
+def power_iteration(weight, u, steps):
+    W, column = weight.detach().flatten(1), u[:, None]
+    for _ in range(steps):
+        row = F.normalize(column.T @ W, dim=1)
+        column = F.normalize(W @ row.T, dim=0)
+    return [(column.T @ weight.flatten(1) @ row.T).squeeze(), column.squeeze(1)]
+""",
+    },
     "other names, other order": {
         "task1_power_iteration": """
 def power_iteration(weight, u, steps):
