@@ -453,7 +453,7 @@ for axes, (name, f) in zip(panels, shown.items()):
     found[name] = estimate / slope / exact
     surface(axes, f, f"{name}: {found[name]:.0%} of W₁")
 caption = "Level lines of the scores. The exact ones have a peak at each heap; the box leaves one slope with a bend."
-show(figure, caption, "Four maps: rings around points, nearly parallel lines twice, and bent lines around the heaps.")
+show(figure, caption, "Four maps: rings around points, near-parallel lines, closed curves, lines bent by the heaps.")
 
 # %% [markdown]
 # Without a box the estimate is any number. With it, it is bounded, and **the box bounds far more than the slope**: it costs
