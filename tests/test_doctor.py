@@ -45,7 +45,7 @@ from ganedu.models.wgan import WGAN
 from ganedu.models.wgan_gp import WGANGP
 from ganedu.regularizers import r1
 from ganedu.training import Trainer
-from ganedu.views.doctor import Panel, doctor, panel_for
+from ganedu.views.doctor import ADVANCE, Panel, doctor, panel_for
 from ganedu.views.drivers import Background, polled
 from ganedu.views.live import train
 
@@ -525,8 +525,8 @@ def test_looks_take_less_than_one_per_cent_of_the_training_time():
     trainer.run(10**9)
     assert panel.doctor.looks >= 1
     light, full = panel.doctor.costs
-    # beyond an advance of four looks; and one look may take longer than it did when tried
-    assert panel.doctor.seconds < 0.01 * trainer.seconds + 4 * light + full
+    # beyond the advance; and one look may take longer than it did when tried
+    assert panel.doctor.seconds < 0.01 * trainer.seconds + ADVANCE * light + full
 
 
 def test_the_hook_returns_at_once_when_nothing_is_due():

@@ -12,7 +12,7 @@ from ganedu.doctor import EARLY, HEALTHY, Doctor
 from ganedu.views.drivers import choose_driver, keep_subshells
 
 SECONDS = 1.5  # of training between two looks, at least
-ADVANCE = 4  # looks without fresh samples that are not saved up for: a course is seen before a short run is over
+ADVANCE = 6  # looks without fresh samples that are not saved up for: a course is seen before a short run is over
 COLORS = {
     HEALTHY: "#00724F",
     EARLY: "#555555",

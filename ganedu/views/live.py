@@ -4,7 +4,7 @@ from ganedu.arguments import whole_number
 from ganedu.views.drivers import Background, choose_driver, foreground, polled
 
 BUDGET = 0.01  # share of the training time that pictures and the doctor's looks may take together
-DOCTORS = 0.006  # the doctor's part of it
+DOCTORS = 0.004  # the doctor's part of it
 
 
 class Run:
