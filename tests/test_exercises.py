@@ -10,6 +10,7 @@ import os
 import re
 import runpy
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -469,8 +470,16 @@ def test_a_cell_that_fails_ends_alone(toy, code):
     assert report.errors[0][0] == "one"
 
 
+@pytest.fixture
+def as_a_background_job():
+    """Processes that are started now ignore Ctrl-C, as do those of ``make test &`` in a script."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.slow
-def test_an_endless_cell_is_interrupted_and_an_endless_submission_is_stopped(toy):
+def test_an_endless_cell_is_interrupted_and_an_endless_submission_is_stopped(toy, as_a_background_job):
     loops = submit(toy, "loops", answer(one="while True:\n    pass", two=TWO))
     report = grading.grade_apart(toy, loops, cell_seconds=8)
     assert points(report) == {"one_check": 0, "two_check": 1.5}

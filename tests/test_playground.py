@@ -795,6 +795,42 @@ def test_watching_changes_nothing():
     assert torch.equal(plain.trainer.generator.get_state(), watched.trainer.generator.get_state())
 
 
+class Noisy(nn.Linear):
+    """A net that draws from torch's global generator, in eval mode as well."""
+
+    def forward(self, x):
+        return super().forward(x) + 0.1 * torch.randn(len(x), self.out_features)
+
+
+def test_watching_nets_and_losses_that_draw_changes_nothing():
+    def g(fake_logits):
+        return -(fake_logits + torch.randn_like(fake_logits)).mean()
+
+    def played(own, watch):
+        play = Playground(seed=8, **own)
+        play.serve()
+        play.trainer._pause = False
+        play.trainer.run(5, between=(lambda: play.eye.look(play.trainer.game, play.layers)) if watch else None)
+        return nets(play)
+
+    for own in ({"G": Noisy(2, 2)}, {"D": Noisy(2, 1)}, {"loss": (losses.d_hinge, g)}):
+        assert same(played(own, False), played(own, True)), own
+
+
+def test_what_another_thread_draws_during_a_look_stays_drawn():
+    """A cell that runs beside the playground: torch's generator is everybody's, and must not be put back under it."""
+    play = Playground()
+    assert not play.trainer.game.own
+    play.trainer.game.D.register_forward_hook(lambda *_: torch.rand(1) and None)  # stands for the other thread
+    torch.manual_seed(3)
+    expected = torch.rand(2)
+    torch.manual_seed(3)
+    play.eye.look(play.trainer.game, {"map"})
+    play.trainer.game.D._forward_hooks.clear()
+    play.eye.look(play.trainer.game, play.layers)
+    assert torch.rand(1) == expected[1]
+
+
 def test_drawing_keeps_to_its_share():
     """Pictures of 20 ms at 8 % of the time: one every quarter of a second."""
     pace, drawn, started = Pace(0.08, 0.0), 0, time.perf_counter()

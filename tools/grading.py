@@ -356,6 +356,7 @@ def stop(process):
 
 def work(solution, submission, results, cell_seconds):
     """The process of one submission: writes a line for each cell as soon as it has run."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job starts with it ignored
     cells = merge(exercises.read_solution(solution), read_submission(submission))
     with open(results, "w", encoding="utf-8") as file:
         for cell, error, task in run(cells, cell_seconds):

@@ -310,7 +310,9 @@ class Playground:
         """A new trainer by the present settings: the same seed gives the same weights."""
         torch.manual_seed(self.seed)
         own = {name: copy.deepcopy(self.own[name]) for name in ("G", "D") if name in self.own}
-        game = Duel(*build(self.settings, own, self.z_dim), self.z_dim, self.objectives[self.settings.objective])
+        players = build(self.settings, own, self.z_dim)
+        objective = self.objectives[self.settings.objective]
+        game = Duel(*players, self.z_dim, objective, own=bool(self.own.keys() & {"G", "D", "loss"}))
         game.set_penalty(*self.settings.penalty)
         self.trainer = Trainer(
             game,

@@ -1,5 +1,6 @@
 """The game that the playground plays, what may be set in it, and the plain code that plays it without the playground."""
 
+import contextlib
 import copy
 import inspect
 from dataclasses import dataclass
@@ -29,10 +30,12 @@ class Duel(GAN):
         r1_gamma: γ of the R1 penalty, whose weight is γ/2; 0 for none.
         before: called with the player's name before each of its updates: there slow motion waits.
         seen: losses by player since somebody last took them away.
+        own: whether a net or a loss in it is the student's, which may do what ours do not: draw while it is looked at.
     """
 
-    def __init__(self, G, D, z_dim, objective):
+    def __init__(self, G, D, z_dim, objective, own=True):
         super().__init__(G, D, z_dim)
+        self.own = own
         self.objective, self.gp_weight, self.r1_gamma = objective, 0.0, 0.0
         self.before = lambda player: None
         self.seen = {"D": [], "G": []}
@@ -60,6 +63,17 @@ class Duel(GAN):
     def set_penalty(self, kind, weight):
         self.gp_weight = weight if kind == "gp_weight" else 0.0
         self.r1_gamma = weight if kind == "r1_gamma" else 0.0
+
+
+@contextlib.contextmanager
+def looking(game):
+    """Within this block nets are in eval mode, no gradient is kept, and what is drawn is given back to torch's generator.
+
+    That generator is everybody's, and what another thread, a cell that runs meanwhile, draws from it would be given back,
+    too. So this is done only where a net or a loss of the student's own may draw; those of this package do not.
+    """
+    with torch.random.fork_rng(devices=[], enabled=game.own), evaluating(game):
+        yield
 
 
 def step_alone(trainer, player):

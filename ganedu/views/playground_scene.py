@@ -1,7 +1,7 @@
 """What there is to see in the plane: points, D's map, G's pull, the warped grid of z; and how far the fakes are off.
 
 Looking changes nothing: latents and real points are drawn once from a generator of this view's own, nets run in eval
-mode, and losses are evaluated with torch's global random state put back.
+mode, and what nets and losses of the student's own draw is given back to torch's generator.
 """
 
 import base64
@@ -11,11 +11,11 @@ import numpy as np
 import torch
 
 from ganedu.divergences import js, kl
-from ganedu.training import evaluating, frozen
+from ganedu.training import frozen
 from ganedu.views.charts import BOTTOM, DOT, GRID, INK, LEFT, TOP, Frame, decimate, nice_ticks, tick_labels
 from ganedu.views.figure import CRITIC, FAKE, REAL
 from ganedu.views.images import png_bytes
-from ganedu.views.playground_game import gives_probability
+from ganedu.views.playground_game import gives_probability, looking
 
 POINTS = 250  # real ones and fakes in the picture
 HEAT = 44  # points of D's map, each way
@@ -71,7 +71,7 @@ class Eye:
 
     def look(self, game, layers):
         """The ``Scene`` with the layers that are named, of ``LAYERS``."""
-        with evaluating(game):
+        with looking(game):
             fake = game.G(self.z)
             probability = gives_probability(game.objective)
             heat = grid = None
@@ -92,7 +92,7 @@ def pulls(game, x, x_fake):
     The factor N undoes the mean over the batch, so that the length says how much one fake is pulled. An objective that
     compares pairs compares each fake with the real point of the same number.
     """
-    with evaluating(game), frozen(game.D), torch.random.fork_rng(devices=[]), torch.enable_grad():
+    with looking(game), frozen(game.D), torch.enable_grad():
         x_fake = x_fake.detach().requires_grad_()
         loss = game.objective.g_loss(game.D, x, x_fake)
         (gradient,) = torch.autograd.grad(loss, x_fake, allow_unused=True, materialize_grads=True)
@@ -168,7 +168,7 @@ class Gauge:
         return {"JS": float(js(self.p, q, area)), "KL": float(kl(self.p, q, area)), "W1": float(w1)}
 
     def __call__(self, game):
-        with evaluating(game):
+        with looking(game):
             return self.measure(game.G(self.z).double().numpy())
 
     def words(self):
