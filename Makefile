@@ -10,7 +10,7 @@ NOTEBOOK_FOLDERS := $(wildcard lessons solutions)
 # Trainers run in the cell itself, and a progress picture is drawn once, at the end. Two processes of one thread each are
 # quicker than one of two, come to the same numbers on any machine, and do not wait for each other's threads.
 WORKERS ?= 2
-TEST := GANEDU_DRIVER=sync OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+TEST := GANEDU_DRIVER=sync OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -26,7 +26,7 @@ lab: $(VENV)/.course ## Set up what is missing and open JupyterLab on the lesson
 test: $(VENV)/.dev ## Set up what is missing and run every test, each notebook of lessons and solutions once
 	$(TEST) tests $(NOTEBOOK_FOLDERS) --nbval-lax --nbval-current-env
 
-test-quick: $(VENV)/.dev ## The tests that take seconds: no notebooks, no browser
+test-quick: $(VENV)/.dev ## The tests that take seconds: no notebooks, no browser, one wrong answer a check
 	$(TEST) tests -m "not slow and not browser"
 
 lesson: $(VENV)/.course ## Run one lesson, N=04; its notebook and an HTML page land in build/lessons/

@@ -27,8 +27,7 @@ BANKS = {
     path.stem: runpy.run_path(str(ROOT / "tests" / "wrong_answers" / path.name))
     for path in SOLUTIONS
 }  # fmt: skip
-WRONG = [(path, name) for path in SOLUTIONS for name in BANKS[path.stem]["WRONG"]]
-RIGHT = [(path, name) for path in SOLUTIONS for name in BANKS[path.stem]["RIGHT"]]
+RIGHT = [pytest.param(path, name, marks=pytest.mark.slow) for path in SOLUTIONS for name in BANKS[path.stem]["RIGHT"]]
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -159,6 +158,14 @@ def grade_what_it_touches(solution, answers, name):
 def is_first_of_its_check(solution, name):
     bank = BANKS[solution.stem]["WRONG"]
     return name == next(other for other, (check, _, _) in bank.items() if check == bank[name][0])
+
+
+# all the banks together take minutes: among the quick tests is one answer for each check
+WRONG = [
+    pytest.param(path, name, marks=() if is_first_of_its_check(path, name) else pytest.mark.slow)
+    for path in SOLUTIONS
+    for name in BANKS[path.stem]["WRONG"]
+]
 
 
 # --- graders are tested like code -------------------------------------------------------------------------------
