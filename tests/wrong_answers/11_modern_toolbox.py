@@ -18,13 +18,13 @@ PREDICTIONS = {
 LOSSES, SLOPES, FEW = "task3_losses_check", "task3_slopes_check", "task3_few_check"
 
 
-def iterated(loop, end, no_grad="with torch.no_grad():"):
-    """Task 1: the lines of the loop's body, and what is returned."""
+def iterated(loop, end, no_grad="with torch.no_grad():", matrix="weight.flatten(1)"):
+    """Task 1: the lines of the loop's body, what is returned, and the matrix."""
     body = "".join(f"            {line}\n" for line in loop.strip().splitlines())
     return {
         "task1_power_iteration": f"""
 def power_iteration(weight, u, steps):
-    W = weight.flatten(1)
+    W = {matrix}
     {no_grad}
         for _ in range(steps):
 {body}    return {end}
@@ -95,17 +95,7 @@ WRONG = {
     ),
     "a symmetric matrix": (
         "task1_check",
-        {
-            "task1_power_iteration": """
-def power_iteration(weight, u, steps):
-    W = weight.flatten(1)
-    with torch.no_grad():
-        for _ in range(steps):
-            v = F.normalize(W.T @ u, dim=0)
-            u = F.normalize(W @ v, dim=0)
-    return v @ W[:, : len(v)] @ v if W.shape[0] == W.shape[1] else u @ W @ v, u
-"""
-        },
+        iterated(STEP, "v @ W[:, : len(v)] @ v if W.shape[0] == W.shape[1] else u @ W @ v, u"),
         "That is v·Wv",
     ),
     "the singular value itself": (
@@ -121,17 +111,7 @@ def power_iteration(weight, u, steps):
     ),
     "the start changed in place": (
         "task1_check",
-        {
-            "task1_power_iteration": """
-def power_iteration(weight, u, steps):
-    W = weight.flatten(1)
-    with torch.no_grad():
-        for _ in range(steps):
-            v = F.normalize(W.T @ u, dim=0)
-            u.copy_(F.normalize(W @ v, dim=0))
-    return u @ W @ v, u
-"""
-        },
+        iterated("v = F.normalize(W.T @ u, dim=0)\nu.copy_(F.normalize(W @ v, dim=0))", "u @ W @ v, u"),
         "the u that it was given has changed",
     ),
     "all under no_grad": (
@@ -161,17 +141,7 @@ def power_iteration(weight, u, steps):
     ),
     "a kernel is no matrix": (
         "task1_check",
-        {
-            "task1_power_iteration": """
-def power_iteration(weight, u, steps):
-    W = weight
-    with torch.no_grad():
-        for _ in range(steps):
-            v = F.normalize(W.T @ u, dim=0)
-            u = F.normalize(W @ v, dim=0)
-    return u @ W @ v, u
-"""
-        },
+        iterated(STEP, "u @ W @ v, u", matrix="weight"),
         "bring it to a matrix of 3 rows first",
     ),
     "a single step": (
@@ -209,17 +179,7 @@ def power_iteration(weight, u, steps):
     ),
     "filters mixed up": (
         "task1_check",
-        {
-            "task1_power_iteration": """
-def power_iteration(weight, u, steps):
-    W = weight.reshape(-1, len(weight)).T
-    with torch.no_grad():
-        for _ in range(steps):
-            v = F.normalize(W.T @ u, dim=0)
-            u = F.normalize(W @ v, dim=0)
-    return u @ W @ v, u
-"""
-        },
+        iterated(STEP, "u @ W @ v, u", matrix="weight.reshape(-1, len(weight)).T"),
         "The filters are mixed up.",
     ),
     "the weight divided, too": (
