@@ -62,7 +62,7 @@ def test_help(capsys, command):
         "": ["ganedu lab", "ganedu lesson 04", "ganedu train vanilla", "ganedu doctor"],
         "lab": ["JupyterLab"],
         "lesson": ["--out", "build/lessons"],
-        "train": ["--steps", "3000", "--resume", "--tensorboard", "torchrun"],
+        "train": ["--steps", "--rounds N", "3000", "--resume", "--tensorboard", "torchrun"],
         "doctor": ["lesson tier"],
     }
     assert [word for word in words["".join(command)] if word not in printed] == []
