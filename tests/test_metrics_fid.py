@@ -106,6 +106,7 @@ def test_fid_digits_is_the_distance_of_the_features_and_reads_well():
     assert f"{shown:.2f}" == "163.24" and float(shown) == 163.24
 
 
+@pytest.mark.slow
 def test_more_corruption_gives_a_larger_distance():
     from ganedu.models.naive_bayes import NaiveBayes
 

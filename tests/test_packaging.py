@@ -174,6 +174,7 @@ def test_ci_run_calls_the_readmes_command():
 # --- browser tests: run, left out with a sentence, or demanded --------------------------------------------------
 
 
+@pytest.mark.slow  # together
 @pytest.mark.parametrize(
     ("wish", "found", "closing", "words"),
     [
