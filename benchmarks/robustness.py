@@ -25,7 +25,7 @@ from torch import nn
 
 import ganedu
 from ganedu.data import ring
-from ganedu.health import NonFiniteLoss
+from ganedu.failures import NonFiniteLoss
 from ganedu.metrics.coverage import mode_coverage
 from ganedu.models.lsgan import LSGAN
 from ganedu.models.vanilla import VanillaGAN

@@ -16,7 +16,7 @@ _SUBMODULES = (
     "distributed",
     "divergences",
     "gan",
-    "health",
+    "failures",
     "latent",
     "losses",
     "metrics",

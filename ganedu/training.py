@@ -17,11 +17,12 @@ import types
 import torch
 
 from ganedu import checkpoints
-from ganedu import fast as engine
+from ganedu import speed as engine
 from ganedu.arguments import real_number, whole_number
 from ganedu.distributed import ALONE
-from ganedu.health import CHECK_EVERY, CudaMemory, Health, NonFiniteLoss, OutOfMemory, out_of_memory
+from ganedu.failures import CHECK_EVERY, CudaMemory, Health, NonFiniteLoss, OutOfMemory, out_of_memory
 from ganedu.runtime import resolve_device
+from ganedu.speed.reuse import Once
 
 __all__ = ["EMA", "NonFiniteLoss", "OutOfMemory", "Step", "Trainer", "evaluating", "frozen", "update"]
 
@@ -142,7 +143,7 @@ class Step:
     def on_the_same_fakes(self):
         """A round in which G learns from the fakes that D has just judged: G computes them once and not twice."""
         game, (x, z) = self.game, self.draw()
-        with _Once(game.G) as fakes:
+        with Once(game.G) as fakes:
             d_loss = update(self.optimizers["D"], self.loss("D", x, z))
             fakes.takes_gradients()
             with self.alone("G"):
@@ -169,38 +170,6 @@ class Step:
         return torch.autocast(x.device.type, self.precision, enabled=self.precision != torch.float32)
 
 
-class _Once:
-    """Within this block ``G(z)`` is computed the first time a batch of latents ``z`` is put in, and remembered."""
-
-    def __init__(self, G):
-        self.G, self.inputs, self.x_fake, self.for_d = G, (), None, True
-
-    def __enter__(self):
-        compute = self.G.forward
-
-        def forward(*inputs):
-            if len(inputs) != len(self.inputs) or any(a is not b for a, b in zip(inputs, self.inputs)):
-                self.inputs, self.x_fake = inputs, compute(*inputs)
-                self.x_fake.register_hook(self._gradient)
-            return self.x_fake
-
-        self.G.forward = forward
-        return self
-
-    def __exit__(self, *error):
-        del self.G.forward  # the class's own is back
-
-    def takes_gradients(self):
-        self.for_d = False
-
-    def _gradient(self, gradient):
-        if self.for_d:
-            raise ValueError(
-                "reuse: got a d_loss whose gradient runs back into G, wants G(z).detach() there, "
-                "or Trainer(..., reuse=False)"
-            )
-
-
 class Trainer:
     """Plays rounds of a game on data, lets hooks watch, and obeys pause, resume, stop and changed settings.
 
@@ -216,12 +185,12 @@ class Trainer:
             Unless given it is drawn from torch's global generator, so that one ``seed_all(0)`` at the top of a notebook
             fixes the whole run.
         log_every: rounds between two entries of ``history``.
-        fast: on CUDA a round is played as one launch (see ``ganedu.fast``); ``False`` plays it one kernel at a time.
+        fast: on CUDA a round is played as one launch (see ``ganedu.speed``); ``False`` plays it one kernel at a time.
         precision: ``torch.bfloat16`` lets the nets compute in 16 bits; losses, weights and averages have 32 in any case.
         reuse: ``True`` lets G learn from the very fakes that D has just judged, as many public loops do, so that G's
             forward pass runs once a round; as in algorithm 1 of Goodfellow et al. each player draws its own unless asked
             for. Only for a game of D and G, and in effect while ``n_critic`` is 1.
-        compile: ``True`` compiles each player's loss and gradients on a CPU (see ``fast.Compiled``): worth it in runs of
+        compile: ``True`` compiles each player's loss and gradients on a CPU (see ``speed.Compiled``): worth it in runs of
             minutes, as compiling takes half a minute, and a C++ compiler.
         channels_last: ``True`` keeps the channels of images and kernels last in memory, which makes convolutions quicker on
             many processors and changes nothing but last digits; unless given, only in 16 bits.

@@ -19,7 +19,7 @@ import safetensors.torch
 import torch
 from torch import nn
 
-from ganedu import checkpoints, health
+from ganedu import checkpoints, failures
 from ganedu.checkpoints import Checkpoints, NotWritten, write_whole
 from ganedu.data import ImageData, ring
 from ganedu.gan import GAN
@@ -460,8 +460,10 @@ def test_weights_that_were_none_before_the_run():
 
 def test_looking_after_numbers_changes_none(monkeypatch):
     watched = everything(restless().run(60))
-    monkeypatch.setattr(health.Health, "check", lambda self, losses: {n: v.item() for n, v in losses.items()})
-    monkeypatch.setattr(health.Health, "checked", property(lambda self: None, lambda self, value: None), raising=False)
+    monkeypatch.setattr(failures.Health, "check", lambda self, losses: {n: v.item() for n, v in losses.items()})
+    monkeypatch.setattr(
+        failures.Health, "checked", property(lambda self: None, lambda self, value: None), raising=False
+    )
     assert_same(watched, everything(restless().run(60)))
 
 

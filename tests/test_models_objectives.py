@@ -9,7 +9,6 @@ import torch
 from torch import nn
 
 from ganedu import checkpoints
-from ganedu import fast as engine
 from ganedu.__main__ import find_model
 from ganedu.blocks import mlp
 from ganedu.data import digits, ring
@@ -22,6 +21,7 @@ from ganedu.models.sngan import SNGAN
 from ganedu.models.vanilla import VanillaGAN
 from ganedu.models.wgan import WGAN
 from ganedu.regularizers import spectral_norm
+from ganedu.speed import graphs as engine
 from ganedu.training import Trainer, frozen
 
 GAMES = {"lsgan": LSGAN, "wgan": WGAN, "sngan": SNGAN, "r3gan": R3GAN}

@@ -12,16 +12,17 @@ import pytest
 import torch
 from torch import nn
 
-from ganedu import fast, training
+from ganedu import speed, training
 from ganedu.blocks import mlp
 from ganedu.data import digits, gaussian, ring
-from ganedu.fast import WARM_UP, CapturedStep
 from ganedu.models.dcgan import DCGAN
 from ganedu.models.r3gan import R3GAN
 from ganedu.models.sngan import SNGAN
 from ganedu.models.vanilla import VanillaGAN
 from ganedu.models.wgan import WGAN
 from ganedu.models.wgan_gp import WGANGP
+from ganedu.speed import CapturedStep, graphs, tuning
+from ganedu.speed.graphs import WARM_UP
 from ganedu.training import Trainer
 
 
@@ -40,9 +41,9 @@ def two_threads(monkeypatch):
     monkeypatch.setattr(training, "TUNED_FROM", 20)
     before = torch.get_num_threads()
     torch.set_num_threads(2)
-    fast._measured.clear()
+    tuning._measured.clear()
     yield
-    fast._measured.clear()
+    tuning._measured.clear()
     torch.set_num_threads(before)
 
 
@@ -51,7 +52,7 @@ def two_threads(monkeypatch):
 
 def test_on_a_cpu_the_step_is_handed_back():
     trainer = small_trainer()
-    assert fast.fast(trainer.plain_step) is trainer.plain_step is trainer.step
+    assert speed.fast(trainer.plain_step) is trainer.plain_step is trainer.step
 
 
 @pytest.mark.parametrize(
@@ -64,14 +65,14 @@ def test_threads_are_chosen_by_the_clock(two_threads, one, two, chosen):
         asked.append(1)
         return lambda: time.sleep(one if torch.get_num_threads() == 1 else two)
 
-    assert fast.quickest_threads(rehearse, "a net") == chosen
-    assert fast.quickest_threads(rehearse, "a net") == chosen and len(asked) == 1  # once a process and net
+    assert speed.quickest_threads(rehearse, "a net") == chosen
+    assert speed.quickest_threads(rehearse, "a net") == chosen and len(asked) == 1  # once a process and net
     assert torch.get_num_threads() == 2
 
 
 def test_a_single_thread_leaves_nothing_to_measure(two_threads):
     torch.set_num_threads(1)
-    assert fast.quickest_threads(None, "a net") == 1
+    assert speed.quickest_threads(None, "a net") == 1
 
 
 # --- the same fakes for both players ---------------------------------------------------------------------------
@@ -158,27 +159,27 @@ def test_channels_last_changes_the_layout_and_not_what_is_learned():
 
 @pytest.mark.parametrize(("plain", "last", "chosen"), [(0.03, 0.002, True), (0.002, 0.03, False), (0.01, 0.01, False)])
 def test_the_layout_is_chosen_by_the_clock(plain, last, chosen):
-    fast._measured.clear()
+    tuning._measured.clear()
 
     def rehearse(channels_last=False):
         return lambda: time.sleep(last if channels_last else plain)
 
-    assert fast.quickest_layout(rehearse, "a net") is chosen
-    fast._measured.clear()
+    assert speed.quickest_layout(rehearse, "a net") is chosen
+    tuning._measured.clear()
 
 
 def test_a_trainer_that_tunes_takes_the_layout_that_was_found(monkeypatch):
     for found in (False, True):
-        fast._measured.clear()
-        monkeypatch.setattr(fast, "quickest_precision", lambda rehearse, net: torch.float32)
-        monkeypatch.setattr(fast, "quickest_layout", lambda rehearse, net, found=found: rehearse and found)
+        tuning._measured.clear()
+        monkeypatch.setattr(speed, "quickest_precision", lambda rehearse, net: torch.float32)
+        monkeypatch.setattr(speed, "quickest_layout", lambda rehearse, net, found=found: rehearse and found)
         game = DCGAN(width=4, z_dim=8)
         assert Trainer(game, digits(), batch_size=8, tune=True).channels_last is found
         assert (
             Trainer(DCGAN(width=4, z_dim=8), digits(), batch_size=8, tune=True, channels_last=False).channels_last
             is False
         )
-    fast._measured.clear()
+    tuning._measured.clear()
 
 
 # --- compiled ----------------------------------------------------------------------------------------------------
@@ -202,7 +203,7 @@ def test_a_compiled_run_learns_what_the_plain_one_learns():
             trainer.run(8)
         runs.append(trainer)
     plain, compiled = runs
-    assert isinstance(compiled.step, fast.Compiled) and len(compiled.step._programs) == 2  # one a player
+    assert isinstance(compiled.step, speed.Compiled) and len(compiled.step._programs) == 2  # one a player
     for a, b in zip(plain.game.state_dict().values(), compiled.game.state_dict().values()):
         torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
     for name in plain.history:
@@ -261,7 +262,7 @@ def test_precision_is_chosen_by_the_clock(two_threads, full, lowered, chosen):
     def rehearse(precision=torch.float32):
         return lambda: time.sleep(full if precision == torch.float32 else lowered)
 
-    assert fast.quickest_precision(rehearse, "a net") == chosen
+    assert speed.quickest_precision(rehearse, "a net") == chosen
 
 
 def test_measuring_leaves_no_trace(two_threads):
@@ -278,9 +279,9 @@ def test_measuring_leaves_no_trace(two_threads):
         return weights(trainer), drawn
 
     plain, drawn = run(False)
-    assert not fast._measured
+    assert not tuning._measured
     measured, drawn_after = run(None)
-    assert [question for question, *_ in fast._measured] == ["threads"]
+    assert [question for question, *_ in tuning._measured] == ["threads"]
     assert torch.equal(plain, measured)
     assert torch.equal(drawn[0], drawn_after[0]) and drawn[1:3] == drawn_after[1:3]
     assert torch.equal(drawn[3], drawn_after[3])
@@ -289,7 +290,7 @@ def test_measuring_leaves_no_trace(two_threads):
 def test_a_run_has_the_threads_that_were_chosen_and_gives_them_back(two_threads):
     trainer, seen = small_trainer(), set()
     trainer.add_hook(lambda t: seen.add(torch.get_num_threads()))
-    fast._measured["threads", 2, trainer._net()] = 1
+    tuning._measured["threads", 2, trainer._net()] = 1
     trainer.run(19)
     assert seen == {2}  # too short a run to be measured
     seen.clear()
@@ -302,7 +303,7 @@ def test_a_game_with_a_function_put_onto_it_is_not_rehearsed(two_threads):
     loss = trainer.game.loss
     trainer.game.loss = lambda player, x, z: calls.append(player) or loss(player, x, z)
     trainer.run(20)
-    assert len(calls) == 40 and not fast._measured
+    assert len(calls) == 40 and not tuning._measured
 
 
 def test_a_game_that_cannot_be_copied_is_not_rehearsed(two_threads):
@@ -313,7 +314,7 @@ def test_a_game_that_cannot_be_copied_is_not_rehearsed(two_threads):
 
     trainer = small_trainer(Keeping(mlp([4, 16, 2]), mlp([2, 16, 1]), z_dim=4)).run(1)
     trainer.run(20)
-    assert trainer.round == 21 and not fast._measured
+    assert trainer.round == 21 and not tuning._measured
 
 
 # --- 16 bits ---------------------------------------------------------------------------------------------------
@@ -455,14 +456,14 @@ def test_each_kind_of_round_has_its_graph_and_its_gradients(step):
 
 
 def test_few_graphs_are_kept(step):
-    for kind in range(fast.MOST_GRAPHS + 3):
+    for kind in range(graphs.MOST_GRAPHS + 3):
         step.step.game.lazy = kind
         for _ in range(WARM_UP + 1):
             step()
-    assert len(step._graphs) == fast.MOST_GRAPHS and len(step.captures) == fast.MOST_GRAPHS + 3
+    assert len(step._graphs) == graphs.MOST_GRAPHS and len(step.captures) == graphs.MOST_GRAPHS + 3
     step.step.game.lazy = 0  # dropped long ago: captured again, and warm already
     step()
-    assert len(step.captures) == fast.MOST_GRAPHS + 4 and step.captures[-1].replays == 1
+    assert len(step.captures) == graphs.MOST_GRAPHS + 4 and step.captures[-1].replays == 1
 
 
 def test_rates_are_tensors_whatever_is_written_there(step):
@@ -501,7 +502,7 @@ def test_a_round_that_waits_is_not_captured(step):
         warnings.filterwarnings("ignore", message="called a synchronizing")  # torch is silent on it but where asked
         for _ in range(WARM_UP - 1):
             step()
-    with pytest.warns(UserWarning, match=r"^fast: got a round that waits for the device \(.*test_fast.py, line \d+\)"):
+    with pytest.warns(UserWarning, match=r"^fast: got a round that waits for the device \(.*test_speed.py, line \d+\)"):
         step()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="called a synchronizing")
@@ -523,7 +524,7 @@ def test_what_hinders_a_capture_is_said(step):
 def test_a_checkpoint_of_a_captured_run_loads_on_a_cpu(tmp_path):
     trainer = small_trainer().run(2)
     for optimizer in trainer.optimizers.values():
-        fast._capturable(optimizer)
+        graphs._capturable(optimizer)
     trainer.save(tmp_path / "a.pt")
     loaded = small_trainer().load(tmp_path / "a.pt")
     assert loaded.lr("G") == pytest.approx(VanillaGAN.lr)
@@ -560,7 +561,7 @@ def test_a_replayed_run_is_the_plain_one(make, deterministic):
         trainer, losses = cuda_trainer(make, fast=name == "captured" and None), []
         if name == "plain":  # the same rounding of Adam's rate
             for optimizer in trainer.optimizers.values():
-                fast._capturable(optimizer)
+                graphs._capturable(optimizer)
         assert isinstance(trainer.step, CapturedStep) == (name == "captured")
         trainer.game.train()
         torch.manual_seed(1)  # the penalty's ε comes from the device's own stream
