@@ -18,7 +18,7 @@ import torch
 from ganedu.arguments import whole_number
 from ganedu.distributed import own_streams
 
-FORMAT = 2  # of what a file holds; another number is refused
+FORMAT = 3  # of what a file holds; format 2, in which a batch was the pair (x, z), is still read
 
 
 class NotWritten(OSError):
@@ -108,8 +108,9 @@ def save(trainer, path):
             "data": trainer.data.state_dict() if hasattr(trainer.data, "state_dict") else None,
             "round": trainer.round,
             "seed": trainer.seed,
-            "fixed_x": trainer.fixed_x,
-            "fixed_z": trainer.fixed_z,
+            "fixed": trainer.fixed,
+            "rates": (trainer.rates, trainer.lr_factor),
+            "batch_size": trainer.chosen_batch_size,
             "seconds": trainer.seconds,
             "history": trainer.history,
             "n_critic": getattr(trainer.game, "n_critic", None),
@@ -141,9 +142,23 @@ def read(path, wants="wants a checkpoint", map_location="cpu"):
         raise ValueError(f"checkpoint: got {path}, which cannot be read ({reason}), {wants}") from error
     if not isinstance(state, dict) or "format" not in state:
         raise ValueError(f"checkpoint: got {path}, which no Trainer wrote, {wants}")
+    if state["format"] == 2:
+        state = _from_format_2(state)
     if state["format"] != FORMAT:
         raise ValueError(f"checkpoint: got {path} of format {state['format']}, {wants} of format {FORMAT}")
     return state
+
+
+def _from_format_2(state):
+    """A checkpoint from when a batch was the pair (x, z), as one of format 3."""
+    state = {**state, "format": 3, "batch_size": None}
+    state["fixed"] = {"x": state.pop("fixed_x"), "z": state.pop("fixed_z")}
+    rates = {}
+    for player, optimizer in state["optimizers"].items():
+        for group in optimizer["param_groups"]:
+            group["initial_lr"] = float(group["lr"])
+        rates[player] = optimizer["param_groups"][0]["initial_lr"]
+    return {**state, "rates": (rates, 1.0)}
 
 
 def load(trainer, path):
@@ -177,7 +192,10 @@ def load(trainer, path):
     if state["n_critic"] is not None:
         trainer.game.n_critic = state["n_critic"]
     trainer.round, trainer.seconds, trainer.history = state["round"], state["seconds"], state["history"]
-    trainer.seed, trainer.fixed_x, trainer.fixed_z = state["seed"], state["fixed_x"], state["fixed_z"]
+    trainer.seed, trainer.fixed = state["seed"], {**trainer.fixed, **state["fixed"]}
+    trainer.rates, trainer.lr_factor = state["rates"]
+    if state["batch_size"] is not None:
+        trainer.set_batch_size(state["batch_size"])
     if state["data"] is not None and hasattr(trainer.data, "load_state_dict"):
         trainer.data.load_state_dict(state["data"])
     if len(state["streams"]) == trainer.workers.size:

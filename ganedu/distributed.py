@@ -39,6 +39,16 @@ class Workers:
     def __init__(self, rank=0, size=1, device="cpu"):
         self.rank, self.size, self.device = rank, size, torch.device(device)
 
+    def share(self, batch_size):
+        """The samples of a batch that each process plays.
+
+        Raises:
+            ValueError: the batch cannot be shared out evenly.
+        """
+        if batch_size % self.size:
+            raise ValueError(f"batch_size: got {batch_size}, wants a multiple of {self.size}, the number of processes")
+        return batch_size // self.size
+
     def average(self, tensor):
         """Replace ``tensor`` by its mean over all processes. Returns it."""
         return self.add_up(tensor).div_(self.size)
@@ -133,15 +143,12 @@ def parallel(trainer, workers):
     Raises:
         ValueError: the batch cannot be shared out evenly.
     """
-    if trainer.batch_size % workers.size:
-        raise ValueError(
-            f"batch_size: got {trainer.batch_size}, wants a multiple of {workers.size}, the number of processes"
-        )
+    share = workers.share(trainer.batch_size)
     trainer.workers = workers
     if workers.size == 1:
         return trainer
-    trainer.step = trainer.plain_step  # what processes tell each other is not captured
-    trainer.plain_step.batch_size = trainer.batch_size // workers.size
+    trainer.step = trainer.speed.wrap_plainly(trainer.plain_step)  # what processes tell each other is not captured
+    trainer.plain_step.batch_size = share
     for module in [trainer.game, *(ema.module for ema in trainer.emas.values())]:
         workers.hand_out([*(p.data for p in module.parameters()), *module.buffers()])
     synchronise_batch_norm(trainer.game, workers)

@@ -145,10 +145,10 @@ class Health:
         before = Snapshot(trainer)
         plain_loss = game.loss
 
-        def watched_loss(player, x, z):
+        def watched_loss(player, batch):
             before.take()
             with _FirstNonFinite() as watch:
-                loss = plain_loss(player, x, z)
+                loss = plain_loss(player, batch)
             if not torch.isfinite(loss):
                 raise _Found(trainer.round + 1, player, loss.item(), watch.function, watch.term)
             return loss
@@ -165,9 +165,10 @@ class Health:
         handles = [o.register_step_post_hook(after_step(player)) for player, o in trainer.optimizers.items()]
         game.loss = watched_loss
         try:
+            play = trainer.speed.wrap_plainly(trainer.plain_step)
             for _ in range(rounds):
-                game.round = trainer.round
-                trainer.plain_step()
+                trainer.begin_round()
+                play()
                 trainer.round += 1
         except _Found as found:
             before.put_back()
@@ -302,7 +303,6 @@ def _try_batch(trainer, n):
     """Both passes of every player on ``n`` samples, and no update."""
     game, generator = trainer.game, trainer.generator
     for player in game.players:
-        x, z = trainer.data.sample(n, generator), game.sample_z(n, generator)
-        game.loss(player, x, z).backward()
+        game.loss(player, game.draw(trainer.data, n, generator)).backward()
         for optimizer in trainer.optimizers.values():
             optimizer.zero_grad(set_to_none=True)

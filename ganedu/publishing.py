@@ -49,7 +49,7 @@ def publish(trainer, path, *, metrics=None, command=None, licence="CC-BY-4.0"):
         "model": {"module": type(game).__module__, "class": type(game).__qualname__},
         "data": {
             "name": getattr(trainer.data, "name", type(trainer.data).__name__),
-            "shape": list(getattr(trainer.data, "shape", trainer.fixed_x.shape[1:])),
+            "shape": list(getattr(trainer.data, "shape", next(iter(trainer.fixed.values())).shape[1:])),
             "size": len(trainer.data) if hasattr(trainer.data, "__len__") else None,
         },
         "recipe": {

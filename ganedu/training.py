@@ -1,6 +1,6 @@
-"""How to minimise: the update, the round (Step), the average (EMA) and the Trainer that repeats rounds.
+"""How to minimise: the round (Step), the update, the average (EMA), and the Trainer that repeats rounds.
 
-Rules that keep a Step fast, and let it be captured and replayed as one CUDA graph:
+Read top to bottom. Rules that keep a Step fast, and let it be captured and replayed as one CUDA graph:
   - shapes are fixed;
   - no ``.item()``, no print, no Python branch on a tensor's value: losses stay tensors on the device;
   - indices and latents are drawn on the device, from one generator;
@@ -9,24 +9,65 @@ Rules that keep a Step fast, and let it be captured and replayed as one CUDA gra
 
 import contextlib
 import copy
-import math
-import threading
 import time
-import types
 
 import torch
+from torch import nn
 
 from ganedu import checkpoints
-from ganedu import speed as engine
 from ganedu.arguments import real_number, whole_number
+from ganedu.control import Control, learning_rate
 from ganedu.distributed import ALONE
 from ganedu.failures import CHECK_EVERY, CudaMemory, Health, NonFiniteLoss, OutOfMemory, out_of_memory
+from ganedu.gan import call
+from ganedu.looking import Looking, evaluating
 from ganedu.runtime import resolve_device
-from ganedu.speed.reuse import Once
+from ganedu.speed import Rehearsal, Speed
 
-__all__ = ["EMA", "NonFiniteLoss", "OutOfMemory", "Step", "Trainer", "evaluating", "frozen", "update"]
+__all__ = ["EMA", "NonFiniteLoss", "OutOfMemory", "Speed", "Step", "Trainer", "evaluating", "frozen", "update"]
 
-TUNED_FROM = 200  # rounds: a shorter run is over before measuring has paid
+
+class Step:
+    """One round of the game. Calling it plays the round and returns each player's last loss as a tensor."""
+
+    def __init__(self, game, data, optimizers, emas, batch_size, generator, precision=torch.float32):
+        self.game, self.data = game, data
+        self.optimizers, self.emas = optimizers, emas
+        self.batch_size, self.generator = batch_size, generator
+        self.precision = precision
+
+    def __call__(self):
+        game, losses = self.game, {}
+        for player in game.players:  # in a GAN: D, then G
+            with self.alone(player):
+                for _ in range(game.turns(player)):  # in a GAN: n_critic for D, 1 for G
+                    loss = self.learn(player, self.draw(player))
+            losses[f"{player.lower()}_loss"] = loss
+        for ema in self.emas.values():
+            ema.update()
+        return losses
+
+    def alone(self, player):
+        """A block in which nothing takes gradients but what the optimiser of ``player`` moves."""
+        own = {id(p) for group in self.optimizers[player].param_groups for p in group["params"]}
+        return frozen(*(p for p in self.game.parameters() if id(p) not in own))
+
+    def draw(self, player):
+        """The batch of one turn of ``player``: a dict of named tensors."""
+        return self.game.draw(self.data, self.batch_size, self.generator)
+
+    def learn(self, player, batch):
+        """One update of ``player``. Returns its loss."""
+        return update(self.optimizers[player], self.loss(player, batch))
+
+    def loss(self, player, batch):
+        """What ``player`` minimises, its nets computed in this step's precision."""
+        with self.in_precision(next(iter(batch.values()))):
+            return self.game.loss(player, batch)
+
+    def in_precision(self, x):
+        """A block in which nets compute in this step's precision, on the device of ``x``."""
+        return torch.autocast(x.device.type, self.precision, enabled=self.precision != torch.float32)
 
 
 def update(optimizer, loss):
@@ -38,9 +79,10 @@ def update(optimizer, loss):
 
 
 @contextlib.contextmanager
-def frozen(*modules):
-    """Within this block the parameters of ``modules`` take no gradient; gradients still pass through them."""
-    parameters = [p for module in modules for p in module.parameters() if p.requires_grad]
+def frozen(*what):
+    """Within this block the parameters in ``what`` (modules, parameters) take no gradient; gradients still pass through."""
+    parameters = [p for one in what for p in (one.parameters() if isinstance(one, nn.Module) else [one])]
+    parameters = [p for p in parameters if p.requires_grad]
     for p in parameters:
         p.requires_grad_(False)
     try:
@@ -48,21 +90,6 @@ def frozen(*modules):
     finally:
         for p in parameters:
             p.requires_grad_(True)
-
-
-@contextlib.contextmanager
-def evaluating(*modules):
-    """Within this block ``modules`` are in eval mode (running statistics, no dropout) and no gradient is kept."""
-    were_training = [[(m, m.training) for m in module.modules()] for module in modules]
-    try:
-        for module in modules:
-            module.eval()
-        with torch.no_grad():
-            yield
-    finally:
-        for saved in were_training:
-            for m, was_training in saved:
-                m.training = was_training
 
 
 class EMA:
@@ -113,96 +140,27 @@ class EMA:
         self._updates += 1
 
 
-class Step:
-    """One round of the game. Calling it plays the round and returns each player's last loss as a tensor."""
-
-    def __init__(self, game, data, optimizers, emas, batch_size, generator, precision=torch.float32, reuse=False):
-        self.game, self.data = game, data
-        self.optimizers, self.emas = optimizers, emas
-        self.batch_size, self.generator = batch_size, generator
-        self.precision, self.reuse = precision, reuse
-
-    def __call__(self):
-        if self.shares_fakes():
-            return self.on_the_same_fakes()
-        game, losses = self.game, {}
-        for player in game.players:  # in a GAN: D, then G
-            with self.alone(player):
-                for _ in range(game.turns(player)):  # in a GAN: n_critic for D, 1 for G
-                    x, z = self.draw()
-                    loss = update(self.optimizers[player], self.loss(player, x, z))
-            losses[f"{player.lower()}_loss"] = loss
-        for ema in self.emas.values():
-            ema.update()
-        return losses
-
-    def shares_fakes(self):
-        """Whether this round has one set of fakes for both players."""
-        return self.reuse and all(self.game.turns(player) == 1 for player in self.game.players)
-
-    def on_the_same_fakes(self):
-        """A round in which G learns from the fakes that D has just judged: G computes them once and not twice."""
-        game, (x, z) = self.game, self.draw()
-        with Once(game.G) as fakes:
-            d_loss = update(self.optimizers["D"], self.loss("D", x, z))
-            fakes.takes_gradients()
-            with self.alone("G"):
-                g_loss = update(self.optimizers["G"], self.loss("G", x, z))
-        for ema in self.emas.values():
-            ema.update()
-        return {"d_loss": d_loss, "g_loss": g_loss}
-
-    def alone(self, player):
-        """A block in which no player but ``player`` takes gradients."""
-        return frozen(*[getattr(self.game, other) for other in self.game.players if other != player])
-
-    def draw(self):
-        """(x, z): a real batch and latents."""
-        return self.data.sample(self.batch_size, self.generator), self.game.sample_z(self.batch_size, self.generator)
-
-    def loss(self, player, x, z):
-        """What ``player`` minimises, its nets computed in this step's precision."""
-        with self.in_precision(x):
-            return self.game.loss(player, x, z)
-
-    def in_precision(self, x):
-        """A block in which nets compute in this step's precision, on the device of ``x``."""
-        return torch.autocast(x.device.type, self.precision, enabled=self.precision != torch.float32)
-
-
-class Trainer:
+class Trainer(Control, Looking):
     """Plays rounds of a game on data, lets hooks watch, and obeys pause, resume, stop and changed settings.
 
     Args:
         game: a ``Game``, for instance a ``VanillaGAN``. It is moved to the device.
-        data: has ``sample(n, generator) -> x`` and ``to(device)``; see ``ganedu.data``.
+        data: has ``batch(n, generator)``, a dict of named tensors, or ``sample(n, generator) -> x``; and ``to(device)``.
+            See ``ganedu.data``.
         batch_size: real images, and latents, per update.
         lr: learning rate, a float or a dict by player; the model's own unless given.
         n_critic: D updates per G update; the model's own unless given.
-        ema_decay: in [0, 1), for the averaged generator ``G_ema``.
+        ema_decay: in [0, 1), for the averaged players, such as ``G_ema``.
         device: see ``resolve_device``.
         seed: of the generator that draws batches and latents; the same seed and number of threads give the same weights.
             Unless given it is drawn from torch's global generator, so that one ``seed_all(0)`` at the top of a notebook
             fixes the whole run.
         log_every: rounds between two entries of ``history``.
-        fast: on CUDA a round is played as one launch (see ``ganedu.speed``); ``False`` plays it one kernel at a time.
-        precision: ``torch.bfloat16`` lets the nets compute in 16 bits; losses, weights and averages have 32 in any case.
-        reuse: ``True`` lets G learn from the very fakes that D has just judged, as many public loops do, so that G's
-            forward pass runs once a round; as in algorithm 1 of Goodfellow et al. each player draws its own unless asked
-            for. Only for a game of D and G, and in effect while ``n_critic`` is 1.
-        compile: ``True`` compiles each player's loss and gradients on a CPU (see ``speed.Compiled``): worth it in runs of
-            minutes, as compiling takes half a minute, and a C++ compiler.
-        channels_last: ``True`` keeps the channels of images and kernels last in memory, which makes convolutions quicker on
-            many processors and changes nothing but last digits; unless given, only in 16 bits.
-        tune: on a CPU, whether what is quicker is measured on a copy of the game: unless given, one thread or all of
-            them, before a run of 200 rounds or more; ``True``: the precision and ``channels_last`` as well; ``False``:
-            nothing.
+        speed: how rounds are computed, a ``Speed``.
 
-    Attributes:
-        round: rounds played so far.
+    Attributes, beside those of ``Control`` and ``Looking``:
         history: a dict of lists, {"round": [...], "d_loss": [...], ...}, one entry every ``log_every`` rounds.
-        state: "idle", "running", "paused", "stopped", "done" or "failed".
-        fixed_z: 64 latents that stay the same, for grids that show progress.
+        rates: each player's own learning rate; ``lr_factor`` times it is what is in force.
         seconds: time spent training, pauses not counted.
 
     Raises:
@@ -221,31 +179,16 @@ class Trainer:
         device=None,
         seed=None,
         log_every=25,
-        fast=None,
-        precision=torch.float32,
-        reuse=False,
-        compile=False,
-        channels_last=None,
-        tune=None,
+        speed=None,
     ):
-        self.batch_size = whole_number("batch_size", batch_size)
+        super().__init__()
+        self.batch_size, self.chosen_batch_size = whole_number("batch_size", batch_size), None  # or by set_batch_size
         self.log_every = whole_number("log_every", log_every)
-        if fast not in (None, True, False):
-            raise TypeError(f"fast: got {fast!r}, wants False, or None for what the device can do")
-        if precision not in (torch.float32, torch.bfloat16):
-            raise ValueError(f"precision: got {precision!r}, wants torch.float32 or torch.bfloat16")
-        for name, value in (("reuse", reuse), ("compile", compile)):
-            if value not in (True, False):
-                raise TypeError(f"{name}: got {value!r}, wants True or False")
-        if reuse and set(game.players) != {"D", "G"}:
-            raise ValueError(f"reuse: got True for a game of {', '.join(game.players)}, wants one of D and G")
-        for name, value in (("tune", tune), ("channels_last", channels_last)):
-            if value not in (None, True, False):
-                raise TypeError(f"{name}: got {value!r}, wants True, False or None")
         self.device = resolve_device(device)
-        if compile and self.device.type != "cpu":
-            raise ValueError(f"compile: got True on {self.device}, wants a CPU; on CUDA a round is one launch already")
-        self.tune, self.reuse = tune, reuse
+        self.speed = Speed() if speed is None else speed
+        if not isinstance(self.speed, Speed):
+            raise TypeError(f"speed: got {speed!r}, wants a Speed, such as Speed(precision=torch.bfloat16)")
+        self.speed.check(game, self.device)
         if seed is None:
             seed = int(torch.randint(2**31, ()))
         self.seed = whole_number("seed", seed, at_least=0)
@@ -254,164 +197,37 @@ class Trainer:
 
         self.game = game.to(self.device)
         self.data = data.to(self.device)
-        self.fixed_x = self.data.sample(64, still)
-        self.fixed_z = self.game.sample_z(64, still)
+        self.fixed = self.game.draw(self.data, 64, still)
         with evaluating(self.game):
-            self.game.check(self.fixed_x)
+            call(self.game.check, self.fixed)
 
-        rates = self._rates(self.game.lr if lr is None else lr)
-        self.precision = precision
+        self.rates, self.lr_factor = self._rates(self.game.lr if lr is None else lr), 1.0
         if n_critic is not None:
             self.game.n_critic = whole_number("n_critic", n_critic)
-        if tune and self._may_rehearse():
-            self.precision = engine.quickest_precision(self._rehearse, self._net())
-            if channels_last is None and self.precision == torch.float32:
-                channels_last = engine.quickest_layout(self._rehearse, self._net())
-        engine.lower(self.game, self.precision, channels_last)
-        self.channels_last = bool(channels_last) or self.precision != torch.float32
-        self.optimizers = {player: self.game.optimizer(player, rate) for player, rate in rates.items()}
+        self.rehearsal = Rehearsal(self, Step)
+        self.speed = self.speed.settled(self.rehearsal)
+        self.speed.prepare(self.game)
+        self.optimizers = {player: self.game.optimizer(player, rate) for player, rate in self.rates.items()}
+        for optimizer in self.optimizers.values():
+            for group in optimizer.param_groups:
+                group.setdefault("initial_lr", float(group["lr"]))  # what set_lr keeps the proportions of
         self.emas = {player: EMA(getattr(self.game, player), ema_decay) for player in self.game.averaged}
         self.plain_step = Step(
-            self.game, self.data, self.optimizers, self.emas, self.batch_size, self.generator, self.precision, reuse
+            self.game, self.data, self.optimizers, self.emas, self.batch_size, self.generator, self.speed.precision
         )
-        if compile:
-            self.step = engine.Compiled(self.plain_step)
-        else:
-            self.step = self.plain_step if fast is False else engine.fast(self.plain_step)
+        self.step = self.speed.wrap(self.plain_step)
         self.workers = ALONE  # or several processes: see ganedu.distributed
 
-        self.round, self.target, self.seconds = 0, 0, 0.0
+        self.seconds = 0.0
         self.history = {"round": []}
-        self.state = "idle"
         self._hooks = []
-        self._requests = []  # settings to change, applied between two rounds
-        self._pause = self._stop = False
-        self._single_steps = 0
-        self._changed = threading.Condition()
 
     def _rates(self, lr):
         if not isinstance(lr, dict):
             lr = dict.fromkeys(self.game.players, lr)
         if set(lr) != set(self.game.players):
             raise ValueError(f"lr: got players {sorted(lr)}, wants {sorted(self.game.players)}")
-        return {player: real_number(f"lr of {player}", rate, at_least=0, below=math.inf) for player, rate in lr.items()}
-
-    # --- measuring what is quicker: on a copy, which trains and is thrown away ------------------------------------
-
-    def _may_rehearse(self):
-        """Whether a copy of the game can play without touching the game or its data."""
-        if self.device.type != "cpu" or hasattr(self.data, "state_dict"):
-            return False
-        if any(isinstance(value, types.FunctionType) for value in vars(self.game).values()):
-            return False  # a function put onto the game itself acts on the game from within a copy, too
-        try:
-            copy.deepcopy(self.game)
-        except (RuntimeError, TypeError):  # it keeps a tensor with its graph, a lock, an open file
-            return False
-        return True
-
-    def _rehearse(self, precision=None, channels_last=False):
-        game = copy.deepcopy(self.game).train()
-        if precision is not None or channels_last:
-            engine.lower(game, precision or torch.float32, channels_last)
-        optimizers = {player: game.optimizer(player, rate) for player, rate in self._rates(game.lr).items()}
-        draw = torch.Generator(self.device).manual_seed(0)
-        return Step(game, self.data, optimizers, {}, self.batch_size, draw, precision or self.precision, self.reuse)
-
-    def _net(self):
-        return type(self.game), str(self.game), self.batch_size, self.precision
-
-    def _threads(self, rounds):
-        """How many threads a run of so many rounds is to use."""
-        if self.tune is False or rounds < TUNED_FROM or self.workers.size > 1 or not self._may_rehearse():
-            return torch.get_num_threads()
-        return engine.quickest_threads(self._rehearse, self._net())
-
-    # --- what the trainer gives back -------------------------------------------------------------------------
-
-    @property
-    def G_ema(self):
-        """The averaged generator: use it for samples."""
-        return self.emas["G"].module
-
-    def sample(self, n, z=None, batch_size=500):
-        """``n`` samples from the averaged generator, or those for given latents ``z``; on the device, no gradient.
-
-        Without ``z``, latents come from a generator of their own, so that looking never changes the training.
-        """
-        if z is None:
-            n = whole_number("n", n)
-            z = self.game.sample_z(n, torch.Generator(self.device).manual_seed(self.seed + 2))
-        with torch.no_grad():
-            return torch.cat([self.G_ema(part) for part in z.split(batch_size)])
-
-    def observe(self):
-        """The game's scalars on the fixed batch, as floats. Changes nothing in the training."""
-        with evaluating(self.game):
-            seen = self.game.observe(self.fixed_x, self.fixed_z)
-            values = torch.stack(
-                [torch.as_tensor(v, device=self.device).double() for v in seen.values()] or [torch.zeros(())]
-            )
-        return dict(zip(seen, values.tolist()))  # the one wait for the device
-
-    def lr(self, player):
-        """The present learning rate of ``player``."""
-        return float(self.optimizers[player].param_groups[0]["lr"])
-
-    # --- what anybody may ask for, from any thread -------------------------------------------------------------
-
-    def add_hook(self, hook, every=1):
-        """Call ``hook(trainer)`` after every ``every`` rounds. Returns the hook."""
-        self._hooks.append((hook, whole_number("every", every)))
-        return hook
-
-    def remove_hook(self, hook):
-        """Stop calling ``hook``."""
-        self._hooks = [(h, every) for h, every in self._hooks if h is not hook]
-
-    def pause(self):
-        """Hold after the round that is being played."""
-        with self._changed:
-            self._pause = True
-
-    def resume(self):
-        """Go on after a pause."""
-        with self._changed:
-            self._pause = False
-            self._changed.notify_all()
-
-    def single_step(self):
-        """Play one round and hold again."""
-        with self._changed:
-            self._pause = True
-            self._single_steps += 1
-            self._changed.notify_all()
-
-    def stop(self):
-        """End the run after the round that is being played. The model keeps what it learned."""
-        with self._changed:
-            self._stop = True
-            self._changed.notify_all()
-
-    def set_lr(self, player, lr):
-        """Change a learning rate from the next round on."""
-        if player not in self.optimizers:
-            raise ValueError(f"player: got {player!r}, wants one of {', '.join(self.optimizers)}")
-        lr = real_number(f"lr of {player}", lr, at_least=0, below=math.inf)
-        self._request(lambda: self.optimizers[player].param_groups[0].update(lr=lr))
-
-    def set_n_critic(self, n_critic):
-        """Change the number of D updates per G update from the next round on."""
-        n_critic = whole_number("n_critic", n_critic)
-        self._request(lambda: setattr(self.game, "n_critic", n_critic))
-
-    def _request(self, change):
-        with self._changed:
-            if self.state in ("running", "paused"):
-                self._requests.append(change)
-                self._changed.notify_all()
-            else:
-                change()
+        return {player: learning_rate(player, rate) for player, rate in lr.items()}
 
     # --- the loop ---------------------------------------------------------------------------------------------
 
@@ -430,34 +246,15 @@ class Trainer:
             OutOfMemory: a round does not fit into the CUDA device's memory; the message says which batch would.
         """
         rounds = whole_number("rounds", rounds)
-        with self._changed:
-            if self.state in ("running", "paused"):
-                raise RuntimeError("run: this trainer is training already; stop() it or wait for it to end")
-            self.state = "running"
-            self._stop = False
-        self.target = self.round + rounds
-        self.game.train()
-        try:
-            with engine.threads(self._threads(rounds)):
+        with self.running(rounds):
+            self.game.train()
+            with self.speed.threads(self.rehearsal, rounds, self.workers.size):
                 self._play_rounds(between)
-            self.state = "done" if self.round >= self.target else "stopped"
-        except KeyboardInterrupt:
-            self.state = "stopped"  # the weights are those of the last whole update
-            raise
-        except BaseException:
-            self.state = "failed"
-            raise
-        finally:
-            with self._changed:  # the end of a run ends its pause, and nothing asked for is lost
-                for change in self._requests:
-                    change()
-                self._requests.clear()
-                self._pause, self._single_steps = False, 0
         return self
 
     def _play_rounds(self, between):
         health = Health(self)
-        while self.round < self.target and self._may_go_on(between):
+        while self.round < self.target and self.may_go_on(between):
             started = time.perf_counter()
             losses = self._play()
             self.round += 1
@@ -472,39 +269,33 @@ class Trainer:
         if health.checked != self.round:  # stopped between two looks
             health.check(losses)
 
-    def _may_go_on(self, between):
-        """Apply what was asked for, hold while paused; False when the run is to stop."""
-        if between is not None:
-            between()
-        if not (self._pause or self._stop or self._requests):
-            return True
-        while True:
-            with self._changed:
-                for change in self._requests:
-                    change()
-                self._requests.clear()
-                if self._stop or not self._pause or self._single_steps:
-                    self._single_steps = max(0, self._single_steps - 1)
-                    self.state = "running"
-                    return not self._stop
-                self.state = "paused"
-                if between is None:
-                    self._changed.wait()
-            if between is not None:
-                between()
-                time.sleep(0.02)
-
     def _play(self):
-        self.game.round = self.round
+        self.begin_round()
         with contextlib.suppress(torch.OutOfMemoryError):
             return self.step()
         # out here the error is gone, and with its traceback the tensors that the failed round still held
         raise OutOfMemory(out_of_memory(self, CudaMemory(self.device)))
 
+    def begin_round(self):
+        """Tell the game which round comes, so that its schedules fill their tensors."""
+        self.game.round = self.round
+        self.game.begin(self.round)
+
     def _log(self, losses):
         self.history["round"].append(self.round)
         for name, value in [*losses.items(), *self.observe().items()]:
             self.history.setdefault(name, []).append(value)
+
+    # --- hooks ------------------------------------------------------------------------------------------------
+
+    def add_hook(self, hook, every=1):
+        """Call ``hook(trainer)`` after every ``every`` rounds. Returns the hook."""
+        self._hooks.append((hook, whole_number("every", every)))
+        return hook
+
+    def remove_hook(self, hook):
+        """Stop calling ``hook``."""
+        self._hooks = [(h, every) for h, every in self._hooks if h is not hook]
 
     # --- saving -----------------------------------------------------------------------------------------------
 

@@ -346,7 +346,7 @@ def test_a_checkpoint_that_does_not_fit(tmp_path, capfd):
     (tmp_path / "cut.pt").write_bytes(path.read_bytes()[:500])
     (tmp_path / "empty.pt").touch()
     for name, words in {
-        "later": "of format 99, wants a checkpoint of this VanillaGAN of format 2",
+        "later": "of format 99, wants a checkpoint of this VanillaGAN of format 3",
         "list": "which no Trainer wrote, wants a checkpoint of this VanillaGAN",
         "trap": "which cannot be read",
         "cut": "which cannot be read",

@@ -25,7 +25,18 @@ FLOORS = {
     ),
     1: ("gan",),
     2: ("models",),
-    3: ("training", "speed", "checkpoints", "distributed", "failures", "publishing", "doctor"),
+    3: (
+        "training",
+        "looking",
+        "control",
+        "hooks",
+        "speed",
+        "checkpoints",
+        "distributed",
+        "failures",
+        "publishing",
+        "doctor",
+    ),
     4: ("views", "checks", "__main__"),
 }
 FLOOR = {name: floor for floor, names in FLOORS.items() for name in names}

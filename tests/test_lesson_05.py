@@ -74,7 +74,7 @@ def test_the_generator_has_the_parameters_counted_by_hand(lesson):
 @pytest.mark.parametrize("name", ["up_k3", "up_k4", "up_resize"])
 def test_d_takes_what_g_makes(lesson, name):
     game = VanillaGAN(lesson["make_G"](lesson[name]), lesson["make_D"](), z_dim=100)
-    game.check(torch.zeros(4, 1, 10, 10))
+    game.check({"x": torch.zeros(4, 1, 10, 10)})
     x_fake = game.generate(torch.randn(4, 100))
     assert x_fake.shape == (4, 1, 10, 10) and x_fake.abs().max() <= 1
     assert game.D(x_fake).shape == (4, 1)

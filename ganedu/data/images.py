@@ -22,12 +22,16 @@ class ImageData:
         labels: (N,) whole numbers from 0, or None.
         classes: a name for each label, in order; may be empty.
         name: what error messages and captions call this set.
+        columns: what else is known of each image, by the name under which a batch has it: tensors of N rows, such as
+            ``caption=tokens`` (N, T) or ``a=outlines`` (N, C, H, W). A column of uint8 is one of images, and normalised.
 
     Raises:
-        ValueError: no image at all, another shape, floats outside [-1, 1], or labels that do not match.
+        TypeError: a column that is no tensor.
+        ValueError: no image at all, another shape, floats outside [-1, 1], labels or columns that do not match, or a
+            column with a name that a batch has already.
     """
 
-    def __init__(self, images, labels=None, classes=(), name="images"):
+    def __init__(self, images, labels=None, classes=(), name="images", **columns):
         images = torch.as_tensor(images)
         if images.ndim != 4 or images.numel() == 0:
             raise ValueError(f"images: got shape {tuple(images.shape)}, wants (N, C, H, W) with at least one image")
@@ -40,7 +44,15 @@ class ImageData:
             raise ValueError(f"images: got dtype {images.dtype}, wants uint8 in 0..255 or float in [-1, 1]")
         if labels is not None:
             labels = _whole_labels(labels, len(images), len(classes)).to(images.device)
+        for key, column in columns.items():
+            if key in ("x", "y", "z", "i", "batch"):
+                raise ValueError(f"{key}: got a column of that name, wants another: a batch uses this one itself")
+            if not isinstance(column, torch.Tensor):
+                raise TypeError(f"{key}: got a column of {type(column).__name__}, wants a tensor of {len(images)} rows")
+            if column.ndim == 0 or len(column) != len(images):
+                raise ValueError(f"{key}: got shape {tuple(column.shape)}, wants {len(images)} rows: one an image")
         self.images, self.labels, self.classes, self.name = images, labels, tuple(classes), name
+        self.columns = {key: column.to(images.device) for key, column in columns.items()}
 
     def __len__(self):
         return len(self.images)
@@ -56,17 +68,34 @@ class ImageData:
 
     def to(self, device):
         """The same images on another device."""
-        labels = None if self.labels is None else self.labels.to(device)
-        return ImageData(self.images.to(device), labels, self.classes, self.name)
+        return self._each(lambda tensor: tensor.to(device))
 
     def subset(self, index):
-        """The images that ``index`` (a slice, a mask or a tensor of indices) selects."""
-        labels = None if self.labels is None else self.labels[index]
-        return ImageData(self.images[index], labels, self.classes, self.name)
+        """The images that ``index`` (a slice, a mask or a tensor of indices) selects, with what is known of them."""
+        return self._each(lambda tensor: tensor[index])
+
+    def _each(self, change):
+        labels = None if self.labels is None else change(self.labels)
+        columns = {key: change(column) for key, column in self.columns.items()}
+        return ImageData(change(self.images), labels, self.classes, self.name, **columns)
 
     def all(self):
         """Every image, (N, C, H, W) float32 in [-1, 1]."""
         return normalise(self.images)
+
+    def batch(self, n, generator=None):
+        """What is known of n images drawn with replacement, a dict of tensors on the device.
+
+        x (n, C, H, W) float32 in [-1, 1]; their numbers i (n,) int64; labels y (n,) int64 and the columns by their
+        names, where the set has them. The same draw as in ``sample``.
+        """
+        i = self._draw(n, generator)
+        known = {"x": normalise(self.images[i]), "i": i}
+        if self.labels is not None:
+            known["y"] = self.labels[i]
+        for key, column in self.columns.items():
+            known[key] = normalise(column[i]) if column.dtype == torch.uint8 else column[i]
+        return known
 
     def sample(self, n, generator=None):
         """(n, C, H, W) float32 in [-1, 1], drawn with replacement on the device."""

@@ -1,7 +1,7 @@
 """Toy distributions on the line and in the plane, where everything that a GAN learns can be seen and checked.
 
-Each object has ``shape`` (d,), ``sample(n, generator) -> (n, d)`` float32 and ``to(device)``, which is all that a Trainer
-asks of its data. Mixtures know their modes (``means``, ``std``, ``weights``) and their density (``log_prob``).
+Each object has ``shape`` (d,), ``sample(n, generator) -> (n, d)`` float32, ``batch``, which knows the labels too, and
+``to(device)``. A Trainer asks no more of its data, and of ``batch`` and ``sample`` one is enough. Mixtures know their modes (``means``, ``std``, ``weights``) and their density (``log_prob``).
 """
 
 import copy
@@ -26,6 +26,10 @@ class Toy:
     def sample(self, n, generator=None):
         """(n, d) float32 points, drawn on the device. ``generator``: a torch.Generator on that device."""
         return self._draw(whole_number("n", n), generator)
+
+    def batch(self, n, generator=None):
+        """What is known of n points, a dict: x (n, d) float32. The same draw as in ``sample``."""
+        return {"x": self.sample(n, generator)}
 
     def to(self, device):
         """The same distribution on another device."""
@@ -58,6 +62,11 @@ class Mixture(Toy):
 
     def _draw(self, n, generator):
         return self.sample_labelled(n, generator)[0]
+
+    def batch(self, n, generator=None):
+        """What is known of n points, a dict: x (n, d) float32 and their modes y (n,) int64. The draw of ``sample``."""
+        x, y = self.sample_labelled(n, generator)
+        return {"x": x, "y": y}
 
     def sample_labelled(self, n, generator=None):
         """Points and the modes that they come from: (n, d) float32 and (n,) int64."""

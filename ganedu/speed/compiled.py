@@ -8,6 +8,8 @@ import warnings
 
 import torch
 
+from ganedu.speed.reuse import SharedFakes, replaced, shares_fakes
+
 
 class Compiled:
     """A Step whose losses and gradients are compiled, one program for each player; on a CPU.
@@ -26,117 +28,140 @@ class Compiled:
         step: a ``training.Step`` that keeps the rules on top of training.py.
     """
 
-    def __init__(self, step):
-        self.step = step
+    def __init__(self, step, reuse=False):
+        self.step, self.reuse = step, reuse
+        self._plain = SharedFakes(step) if reuse else step
         self._programs = {}  # kind of loss -> (program, state, parameters)
-        self._generators = {}  # kind of batch -> (program, fakes)
-        self._plain = False
+        self._generators = {}  # kind of batch -> (program, names of the entries that G takes)
+        self._failed = False
 
     def __call__(self):
-        if not self._plain:
-            before = self.step.generator.get_state()
-            try:
-                return self._on_the_same_fakes() if self.step.shares_fakes() else self._round()
-            except _NotCompiled as error:
-                self._plain = True
-                self.step.generator.set_state(before)
-                warnings.warn(
-                    f"compile: got no program from this machine's compiler ({error}); rounds are played as they are",
-                    stacklevel=2,
-                )
-        return self.step()
+        if self._failed:
+            return self._plain()
+        if not (self.reuse and shares_fakes(self.step.game)):
+            with replaced(self.step, learn=self._learn):
+                return self.step()
+        shared = []  # the batch, and the fakes that G made of it
 
-    def _round(self):
-        step, losses = self.step, {}
-        for player in step.game.players:
-            for _ in range(step.game.turns(player)):
-                x, z = step.draw()
-                program, state, parameters = self._program(player, x, z)
-                with torch.no_grad():
-                    loss, gradients = program(state, [x, z])
-                _learn(step.optimizers[player], parameters, gradients)
-            losses[f"{player.lower()}_loss"] = loss
-        for ema in step.emas.values():
-            ema.update()
-        return losses
+        def draw_once(player):
+            if not shared:
+                shared.append(draw(player))
+            return shared[0]
 
-    def _on_the_same_fakes(self):
-        step, (x, z) = self.step, self.step.draw()
-        generate, example = self._generator(z)
-        programs = {player: self._program(player, x, z, example) for player in ("D", "G")}
-        x_fake, losses = generate(z), {}
-        judged = x_fake.detach()
-        for player, (program, state, parameters) in programs.items():
-            with torch.no_grad():
-                losses[f"{player.lower()}_loss"], gradients = program(state, [x, z, judged])
-            if player == "G":
-                step.optimizers["G"].zero_grad()
-                x_fake.backward(gradients[0])
-                step.optimizers["G"].step()
-            else:
-                _learn(step.optimizers["D"], parameters, gradients)
-        for ema in step.emas.values():
-            ema.update()
-        return losses
+        def learn(player, batch):
+            if len(shared) == 1:
+                shared.append(self._fakes(batch))
+            return self._learn(player, batch, shared[1])
 
-    def _kind(self, *tensors):
+        draw = self.step.draw
+        with replaced(self.step, draw=draw_once, learn=learn, alone=lambda player: contextlib.nullcontext()):
+            return self.step()
+
+    def _learn(self, player, batch, x_fake=None):
+        """One update by a compiled program; of the fakes ``x_fake`` that G made of this batch, if they are given."""
+        optimizer = self.step.optimizers[player]
+        try:
+            program, state, parameters = self._program(player, batch, x_fake)
+        except _NotCompiled as error:
+            self._failed = True
+            warnings.warn(
+                f"compile: got no program from this machine's compiler ({error}); rounds are played as they are",
+                stacklevel=2,
+            )
+            with type(self.step).alone(self.step, player):
+                return type(self.step).learn(self.step, player, batch)
+        with torch.no_grad():
+            loss, gradients = program(state, batch, *([] if x_fake is None else [x_fake.detach()]))
+        if x_fake is not None and player == "G":
+            optimizer.zero_grad()
+            x_fake.backward(gradients.pop())
+        else:
+            for parameter in parameters:
+                parameter.grad = None
+        for parameter, gradient in zip(parameters, gradients):
+            if gradient is not None:
+                parameter.grad = gradient if parameter.grad is None else parameter.grad + gradient
+        optimizer.step()
+        return loss
+
+    def _kind(self, batch):
         game = self.step.game
         numbers = tuple((k, v) for k, v in sorted(vars(game).items()) if isinstance(v, (int, float)) and k != "round")
-        return tuple(t.shape for t in tensors), game.variant(), numbers, tuple(m.training for m in game.modules())
+        shapes = tuple((name, entry.shape, entry.dtype) for name, entry in batch.items())
+        return shapes, game.variant(), numbers, tuple(m.training for m in game.modules())
 
-    def _generator(self, z):
-        """(a compiled function from z to the fakes, through which gradients reach G; an example of what it puts out)"""
-        kind = self._kind(z)
+    def _fakes(self, batch):
+        """What G makes of a batch, by a compiled function through which gradients reach G; None where that fails."""
+        kind = self._kind(batch)
         if kind not in self._generators:
-            game, parameters = self.step.game, list(self.step.game.G.parameters())
+            try:
+                with self._leaving_no_trace():
+                    self._generators[kind] = self._compile_generator(batch)
+            except _NotCompiled:
+                self._generators[kind] = None  # each loss is compiled with its own pass of G
+        if self._generators[kind] is None:
+            return None
+        program, names = self._generators[kind]
+        return program(*(batch[name] for name in names))
 
-            def generate(z):
-                with self.step.in_precision(z):
-                    return game.G(z)
+    def _compile_generator(self, batch):
+        step, G, taken = self.step, self.step.game.G, []
+        handle = G.register_forward_pre_hook(lambda G, inputs: taken.append(inputs))
+        try:
+            step.loss("D", batch)
+        finally:
+            handle.remove()
+        names = [next((n for n, entry in batch.items() if entry is one), None) for one in (taken or [()])[0]]
+        if not names or None in names:
+            raise _NotCompiled("G takes something else than entries of the batch")
 
-            program = torch.compile(generate, fullgraph=True, dynamic=False, options={"fallback_random": True})
-            gradients = [p.grad for p in parameters]
-            with self._leaving_no_trace(), _compiling():  # the backward pass is compiled when it first runs
-                x_fake = program(z)
-                x_fake.backward(torch.zeros_like(x_fake))
-            for parameter, gradient in zip(parameters, gradients):
-                parameter.grad = gradient
-            self._generators[kind] = program, x_fake.detach()
-        return self._generators[kind]
+        def generate(*inputs):
+            with step.in_precision(inputs[0]):
+                return G(*inputs)
 
-    def _program(self, player, x, z, x_fake=None):
-        inputs = [x, z] if x_fake is None else [x, z, x_fake]
-        kind = player, *self._kind(*inputs)
+        program = torch.compile(generate, fullgraph=True, dynamic=False, options={"fallback_random": True})
+        gradients = [p.grad for p in G.parameters()]
+        with _compiling():  # the backward pass is compiled when it first runs
+            x_fake = program(*(batch[name] for name in names))
+            x_fake.backward(torch.zeros_like(x_fake))
+        for parameter, gradient in zip(G.parameters(), gradients):
+            parameter.grad = gradient
+        return program, names
+
+    def _program(self, player, batch, x_fake):
+        kind = player, x_fake is not None, *self._kind(batch)
         if kind not in self._programs:
             with self._leaving_no_trace():
-                self._programs[kind] = self._compile(player, inputs)
+                self._programs[kind] = self._compile(player, batch, x_fake)
         return self._programs[kind]
 
-    def _compile(self, player, inputs):
+    def _compile(self, player, batch, x_fake):
         from torch.fx.experimental.proxy_tensor import make_fx
 
         step, game = self.step, self.step.game
-        parameters = [p for p in getattr(game, player).parameters() if p.requires_grad]
+        groups = step.optimizers[player].param_groups
+        parameters = [p for group in groups for p in group["params"] if p.requires_grad]
         state = [*game.parameters(), *game.buffers()]
 
-        def loss_and_gradients(state, inputs):  # the game's own tensors are those of ``state``
-            (x, z, *x_fake), sought, given = inputs, parameters, contextlib.nullcontext()
-            if x_fake:
-                x_fake = x_fake[0].detach().requires_grad_(player == "G")
-                given = _puts_out(game.G, x_fake)
-                sought = [x_fake] if player == "G" else parameters
+        def loss_and_gradients(state, batch, *fakes):  # the game's own tensors are those of ``state``
+            sought, given = list(parameters), contextlib.nullcontext()
+            if fakes:
+                made = fakes[0].detach().requires_grad_(player == "G")
+                given = replaced(game.G, forward=lambda *inputs: made)
+                sought += [made] if player == "G" else []
             with given:
-                loss = step.loss(player, x, z)
-            return loss.detach(), list(torch.autograd.grad(loss, sought, materialize_grads=True))
+                loss = step.loss(player, batch)
+            return loss.detach(), list(torch.autograd.grad(loss, sought, allow_unused=True))
 
-        with step.alone(player):
-            recorded = make_fx(loss_and_gradients)(state, inputs)
+        inputs = [state, batch] if x_fake is None else [state, batch, x_fake.detach()]
+        with type(step).alone(step, player):
+            recorded = make_fx(loss_and_gradients)(*inputs)
         recorded.graph.eliminate_dead_code()
         recorded.recompile()
         # drawn as the plain step draws, not in inductor's own way
         program = torch.compile(recorded, fullgraph=True, dynamic=False, options={"fallback_random": True})
         with torch.no_grad(), _compiling():
-            program(state, inputs)
+            program(*inputs)
         return program, state, parameters
 
     @contextlib.contextmanager
@@ -150,22 +175,6 @@ class Compiled:
             with torch.no_grad():
                 for buffer, kept in zip(self.step.game.buffers(), before):
                     buffer.copy_(kept)
-
-
-def _learn(optimizer, parameters, gradients):
-    for parameter, gradient in zip(parameters, gradients):
-        parameter.grad = gradient
-    optimizer.step()
-
-
-@contextlib.contextmanager
-def _puts_out(G, x_fake):
-    """Within this block G puts out ``x_fake``, whatever is put in."""
-    G.forward = lambda *inputs: x_fake
-    try:
-        yield
-    finally:
-        del G.forward  # the class's own is back
 
 
 @contextlib.contextmanager

@@ -5,11 +5,17 @@ and how images lie in memory: measured on a copy of the game, which trains and i
 """
 
 import contextlib
+import copy
 import random
 import time
+import types
 
 import numpy as np
 import torch
+from torch import nn
+from torch.utils._pytree import tree_map
+
+TUNED_FROM = 200  # rounds: a shorter run is over before measuring has paid
 
 HARMFUL = 2.0  # threads that make a round so much slower are in each other's way; less is not worth other last digits
 CLEARLY = 1.2  # a change has to be quicker by this factor: what hardly differs stays as it was
@@ -89,11 +95,61 @@ def lower(game, precision, channels_last=False):
         if channels_last or precision != torch.float32:
             net.to(memory_format=torch.channels_last)
         if precision != torch.float32:
-            net.register_forward_hook(_in_32_bits)
+            for called in _called(net):
+                called.register_forward_hook(_in_32_bits)
+
+
+def _called(net):
+    """The modules that a game calls: ``net``, or what a ModuleDict or ModuleList holds, which itself computes nothing."""
+    if isinstance(net, nn.ModuleDict | nn.ModuleList):
+        return [called for child in net.children() for called in _called(child)]
+    return [net]
 
 
 def _in_32_bits(net, inputs, output):
-    return output.float() if isinstance(output, torch.Tensor) else output
+    """The output in 32 bits, all of its parts where there are several; whole numbers stay what they are."""
+    return tree_map(lambda y: y.float() if isinstance(y, torch.Tensor) and y.is_floating_point() else y, output)
+
+
+class Rehearsal:
+    """Makes steps on copies of a trainer's game: they train and are thrown away.
+
+    Args:
+        trainer: the ``Trainer``; neither its game nor its random streams are touched.
+        make_step: the class ``training.Step``.
+    """
+
+    def __init__(self, trainer, make_step):
+        self.trainer, self.make_step = trainer, make_step
+
+    def possible(self):
+        """Whether a copy of the game can play without touching the game or its data."""
+        trainer = self.trainer
+        if trainer.device.type != "cpu" or hasattr(trainer.data, "state_dict"):
+            return False
+        if any(isinstance(value, types.FunctionType) for value in vars(trainer.game).values()):
+            return False  # a function put onto the game itself acts on the game from within a copy, too
+        try:
+            copy.deepcopy(trainer.game)
+        except (RuntimeError, TypeError):  # it keeps a tensor with its graph, a lock, an open file
+            return False
+        return True
+
+    def __call__(self, precision=None, channels_last=False):
+        """A step on a copy, in the trainer's precision unless another is given."""
+        trainer = self.trainer
+        game = copy.deepcopy(trainer.game).train()
+        if precision is not None or channels_last:
+            lower(game, precision or torch.float32, channels_last)
+        optimizers = {player: game.optimizer(player, rate) for player, rate in trainer.rates.items()}
+        draw = torch.Generator(trainer.device).manual_seed(0)
+        precision = precision or trainer.speed.precision
+        step = self.make_step(game, trainer.data, optimizers, {}, trainer.batch_size, draw, precision)
+        return trainer.speed.wrap_plainly(step)
+
+    def net(self):
+        """What tells this net, batch size and precision from others."""
+        return type(self.trainer.game), str(self.trainer.game), self.trainer.batch_size, self.trainer.speed.precision
 
 
 def _seconds(step, enough=0.15, most=5):

@@ -15,7 +15,7 @@ from ganedu.blocks import mlp
 from ganedu.gan import GAN
 from ganedu.losses import Objective
 from ganedu.regularizers import gradient_penalty, r1
-from ganedu.training import evaluating, update
+from ganedu.training import evaluating
 from ganedu.views.playground_data import Source
 
 SLOPE = 0.2  # of D's leaky ReLUs
@@ -40,9 +40,9 @@ class Duel(GAN):
         self.before = lambda player: None
         self.seen = {"D": [], "G": []}
 
-    def loss(self, player, x, z):
+    def loss(self, player, batch):
         self.before(player)
-        loss = super().loss(player, x, z)
+        loss = super().loss(player, batch)
         self.seen[player].append(loss.detach())
         return loss
 
@@ -80,7 +80,7 @@ def step_alone(trainer, player):
     """One update of one player: a part of the trainer's own Step, with its nets, optimisers and generator."""
     step = trainer.plain_step
     with step.alone(player):
-        update(step.optimizers[player], step.loss(player, *step.draw()))
+        step.learn(player, step.draw(player))
     if player in step.emas:
         step.emas[player].update()
 

@@ -1,0 +1,111 @@
+"""What a trainer shows of its game: samples, previews, numbers. Looking draws from separate generators and changes nothing."""
+
+import contextlib
+import copy
+
+import torch
+
+from ganedu.arguments import whole_number
+from ganedu.gan import call
+
+
+@contextlib.contextmanager
+def evaluating(*modules):
+    """Within this block ``modules`` are in eval mode (running statistics, no dropout) and no gradient is kept."""
+    were_training = [[(m, m.training) for m in module.modules()] for module in modules]
+    try:
+        for module in modules:
+            module.eval()
+        with torch.no_grad():
+            yield
+    finally:
+        for saved in were_training:
+            for m, was_training in saved:
+                m.training = was_training
+
+
+def in_eval_mode(module, instead=()):
+    """A view of ``module`` in eval mode: its own parameters and buffers under other switches, so that none is touched.
+
+    Args:
+        instead: {name: module} of children that the view has in place of its own.
+    """
+    view = copy.copy(module)
+    view.training = False
+    view._modules = {
+        name: instead[name] if name in instead else None if child is None else in_eval_mode(child)
+        for name, child in module._modules.items()
+    }
+    return view
+
+
+class Looking:
+    """The part of a ``Trainer`` that looks at its game.
+
+    Attributes:
+        fixed: a batch of 64 that stays the same, for grids that show progress; ``fixed_x`` and ``fixed_z`` are of it.
+    """
+
+    @property
+    def G_ema(self):
+        """The averaged generator; ``sample`` uses it."""
+        return self.emas["G"].module
+
+    @property
+    def averaged(self):
+        """A view of the game with its averaged players in place, in eval mode: what samples are made by."""
+        return in_eval_mode(self.game, {player: ema.module for player, ema in self.emas.items()})
+
+    @property
+    def fixed_x(self):
+        return self.fixed["x"]
+
+    @property
+    def fixed_z(self):
+        return self.fixed["z"]
+
+    @torch.no_grad()
+    def sample(self, n, z=None, batch_size=500, **given):
+        """``n`` samples of the averaged game; on the device, no gradient.
+
+        What is drawn for them comes from a generator of its own, so that looking never changes the training.
+
+        Args:
+            n: how many, at least 1.
+            z: (n, z_dim) latents; drawn unless given.
+            batch_size: samples that are made at a time.
+            given: whatever else ``game.generate`` names, in place of what would be drawn: labels ``y``, pictures ``a``,
+                a number ``psi``.
+
+        Raises:
+            TypeError, ValueError: something that ``generate`` does not name, or a tensor of another number of rows.
+        """
+        n = whole_number("n", n)
+        if z is not None:
+            given["z"] = z
+        draw = torch.Generator(self.device).manual_seed(self.seed + 2)
+        game = self.averaged
+        batch = game.ingredients(self.data, n, draw, **given)
+
+        def part(entry, start):
+            rows = isinstance(entry, torch.Tensor) and entry.ndim > 0
+            return entry[start : start + batch_size] if rows else entry
+
+        return torch.cat(
+            [
+                call(game.generate, {name: part(entry, start) for name, entry in batch.items()})
+                for start in range(0, n, batch_size)
+            ]
+        )
+
+    @torch.no_grad()
+    def preview(self):
+        """What a grid shows: ``game.preview`` of the averaged game on the fixed batch, samples or {title: samples}."""
+        return call(self.averaged.preview, self.fixed)
+
+    @torch.no_grad()
+    def observe(self):
+        """The game's scalars on the fixed batch, as floats. Changes nothing in the training."""
+        seen = call(in_eval_mode(self.game).observe, self.fixed)
+        values = [torch.as_tensor(value, device=self.device).double() for value in seen.values()]
+        return dict(zip(seen, torch.stack(values).tolist())) if seen else {}  # the one wait for the device
