@@ -42,7 +42,7 @@ from ganedu.models.vanilla import VanillaGAN
 from ganedu.models.wgan import WGAN
 from ganedu.models.wgan_gp import WGANGP
 from ganedu.regularizers import spectral_norm
-from ganedu.training import Trainer
+from ganedu.training import Speed, Trainer
 
 RESULTS = Path(__file__).parent / "results"
 OBJECTIVES = {
@@ -135,7 +135,7 @@ def play(name, task, objective, seed):
     torch.manual_seed(seed)
     game, rate = (ring_like if isinstance(task, Toy) else image_like)(objective)
     trainer = Trainer(
-        game, task.data, batch_size=BATCH[name], lr=rate, ema_decay=0.99, seed=seed, device="cpu", tune=False
+        game, task.data, batch_size=BATCH[name], lr=rate, ema_decay=0.99, seed=seed, device="cpu", speed=Speed(tune=False)
     )
     began = time.process_time()
     trainer.run(D_UPDATES[name] // game.n_critic)

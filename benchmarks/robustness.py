@@ -32,7 +32,7 @@ from ganedu.models.vanilla import VanillaGAN
 from ganedu.models.wgan import WGAN
 from ganedu.models.wgan_gp import WGANGP
 from ganedu.regularizers import r1
-from ganedu.training import Trainer
+from ganedu.training import Speed, Trainer
 
 IN_PACKAGE = Path(ganedu.__file__).parent / "data" / "robustness.json"
 ROUNDS, BATCH_SIZE, Z_DIM, LR = 600, 128, 2, 2e-3
@@ -98,7 +98,7 @@ def make_trainer(objective, setting, seed):
         ema_decay=0.99,
         seed=seed,
         device="cpu",
-        tune=False,
+        speed=Speed(tune=False),
     )
 
 

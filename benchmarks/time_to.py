@@ -27,7 +27,7 @@ from ganedu.models.dcgan import DCGAN
 from ganedu.models.naive_bayes import NaiveBayes
 from ganedu.models.r3gan import R3GAN
 from ganedu.models.vanilla import VanillaGAN
-from ganedu.training import Trainer
+from ganedu.training import Speed, Trainer
 
 
 def plane(model, **changes):
@@ -41,7 +41,7 @@ def plane(model, **changes):
 RUNS = {
     "ring": {
         "non-saturating, 64-64 nets, batch 128": lambda data, seed: Trainer(
-            plane(VanillaGAN), data, batch_size=128, lr=2e-3, ema_decay=0.99, seed=seed, device="cpu", reuse=True
+            plane(VanillaGAN), data, batch_size=128, lr=2e-3, ema_decay=0.99, seed=seed, device="cpu", speed=Speed(reuse=True)
         ),
         "R3GAN's loss, gamma 0.1, 64-64 nets, batch 128": lambda data, seed: Trainer(
             plane(R3GAN, r1_gamma=0.1), data, batch_size=128, lr=5e-3, ema_decay=0.99, seed=seed, device="cpu"
@@ -49,10 +49,10 @@ RUNS = {
     },
     "digits": {
         "DCGAN, width 16, batch 32": lambda data, seed: Trainer(
-            DCGAN(), data, batch_size=32, ema_decay=0.99, seed=seed, device="cpu", reuse=True
+            DCGAN(), data, batch_size=32, ema_decay=0.99, seed=seed, device="cpu", speed=Speed(reuse=True)
         ),
         "MLP GAN, batch 64, lr 2e-3": lambda data, seed: Trainer(
-            VanillaGAN(), data, batch_size=64, lr=2e-3, ema_decay=0.99, seed=seed, device="cpu", reuse=True
+            VanillaGAN(), data, batch_size=64, lr=2e-3, ema_decay=0.99, seed=seed, device="cpu", speed=Speed(reuse=True)
         ),
     },
 }

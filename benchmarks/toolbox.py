@@ -35,7 +35,7 @@ from ganedu.metrics import digit_features, frechet_features, mode_coverage
 from ganedu.models import dcgan, vanilla
 from ganedu.publishing import publish
 from ganedu.regularizers import r1, r2
-from ganedu.training import Trainer, evaluating
+from ganedu.training import Speed, Trainer, evaluating
 
 COMMAND = "python benchmarks/toolbox.py"
 IN_PACKAGE = Path(ganedu.__file__).parent / "data" / "toolbox.json"
@@ -65,7 +65,7 @@ def few_images(name, seed, rounds=4800, every=300, weights=None):
     few, held_back = data.subset(slice(None, None, 8)), data.subset(torch.arange(len(data)) % 8 != 0).all()
     features, own = digit_features(held_back), few.all()
     game = few_images_game(name == "DiffAugment", seed)
-    trainer = Trainer(game, few, batch_size=32, lr=1e-3, ema_decay=0.99, seed=seed, device="cpu", tune=False)
+    trainer = Trainer(game, few, batch_size=32, lr=1e-3, ema_decay=0.99, seed=seed, device="cpu", speed=Speed(tune=False))
     z = torch.randn(2000, 64, generator=torch.Generator().manual_seed(7))
     looks = []
     for _ in range(rounds // every):
@@ -108,7 +108,7 @@ def parts(name, seed, rounds=1600):
     data, (loss, penalty) = grid(), name.split(", ")
     torch.manual_seed(seed)
     game = Parts(LOSSES[loss], *PENALTIES[penalty])
-    trainer = Trainer(game, data, batch_size=128, lr=2e-3, ema_decay=0.99, seed=seed, device="cpu", tune=False)
+    trainer = Trainer(game, data, batch_size=128, lr=2e-3, ema_decay=0.99, seed=seed, device="cpu", speed=Speed(tune=False))
     trainer.run(rounds)
     z = torch.randn(10_000, 2, generator=torch.Generator().manual_seed(1))
     with evaluating(game):

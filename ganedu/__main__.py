@@ -346,7 +346,7 @@ def train_in(out, options, workers):
 
     from tqdm import tqdm
 
-    from ganedu.training import Trainer
+    from ganedu.training import Speed, Trainer
 
     def tell(sentence):
         if workers.rank == 0:
@@ -364,7 +364,7 @@ def train_in(out, options, workers):
             lr=settings["lr"],
             device=workers.device,
             seed=settings["seed"],
-            compile=options.compile and workers.size == 1,
+            speed=Speed(compile=options.compile and workers.size == 1),
         )
         parallel(trainer, workers)
         checkpoints = Checkpoints(out, every=options.checkpoint_every, tell=tell)

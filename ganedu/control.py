@@ -24,6 +24,7 @@ class Control:
     def __init__(self):
         self.round, self.target = 0, 0
         self.state = "idle"
+        self._trains = None  # the thread that does
         self._requests = []  # settings to change, applied between two rounds
         self._pause = self._stop = False
         self._single_steps = 0
@@ -56,9 +57,12 @@ class Control:
             self._changed.notify_all()
 
     def request(self, change):
-        """Call ``change()`` between two rounds, in the thread that trains; at once where none does."""
+        """Call ``change()`` between two rounds, in the thread that trains; at once where none does.
+
+        Hooks are called there by that thread: what they ask for is in force at once, and in a checkpoint of that round.
+        """
         with self._changed:
-            if self.state in ("running", "paused"):
+            if self.state in ("running", "paused") and self._trains != threading.get_ident():
                 self._requests.append(change)
                 self._changed.notify_all()
             else:
@@ -128,7 +132,7 @@ class Control:
             if self.state in ("running", "paused"):
                 raise RuntimeError("run: this trainer is training already; stop() it or wait for it to end")
             self.state, self.target = "running", self.round + rounds
-            self._stop = False
+            self._stop, self._trains = False, threading.get_ident()
         try:
             yield
             self.state = "done" if self.round >= self.target else "stopped"

@@ -104,7 +104,8 @@ class Game(nn.Module):
 
         A game that needs more (codes, masks, wrong labels) adds it to what this returns, drawn from ``generator``.
         """
-        known = data.batch(n, generator) if hasattr(data, "batch") else {"x": data.sample(n, generator)}
+        knows = callable(getattr(data, "batch", None))
+        known = data.batch(n, generator) if knows else {"x": data.sample(n, generator)}
         return {**known, "z": self.sample_z(n, generator)}
 
     def loss(self, player, batch):

@@ -1,7 +1,6 @@
 """What a trainer shows of its game: samples, previews, numbers. Looking draws from separate generators and changes nothing."""
 
 import contextlib
-import copy
 
 import torch
 
@@ -30,7 +29,8 @@ def in_eval_mode(module, instead=()):
     Args:
         instead: {name: module} of children that the view has in place of its own.
     """
-    view = copy.copy(module)
+    view = object.__new__(type(module))  # no copy: parametrised modules refuse one
+    view.__dict__ = dict(module.__dict__)
     view.training = False
     view._modules = {
         name: instead[name] if name in instead else None if child is None else in_eval_mode(child)
@@ -99,9 +99,18 @@ class Looking:
         )
 
     @torch.no_grad()
-    def preview(self):
-        """What a grid shows: ``game.preview`` of the averaged game on the fixed batch, samples or {title: samples}."""
-        return call(self.averaged.preview, self.fixed)
+    def preview(self, n=64):
+        """What a grid shows: ``game.preview`` of the averaged game on the first ``n`` of the fixed batch.
+
+        Returns:
+            samples (N, ...), or {title: samples}; a game may show more of them, or fewer, than n.
+        """
+        return call(self.averaged.preview, {name: entry[:n] for name, entry in self.fixed.items()})
+
+    @torch.no_grad()
+    def compare(self, batch=None):
+        """(real, fake) samples that are meant to be alike, of the averaged game on ``batch``; the fixed one unless given."""
+        return call(self.averaged.compare, self.fixed if batch is None else batch)
 
     @torch.no_grad()
     def observe(self):

@@ -45,7 +45,7 @@ from ganedu.metrics.features import digit_features, digit_shares
 from ganedu.metrics.fid import frechet_features
 from ganedu.models.naive_bayes import NaiveBayes
 from ganedu.models.vanilla import VanillaGAN
-from ganedu.training import Trainer
+from ganedu.training import Speed, Trainer
 from ganedu.views.figure import image_grid, show
 
 data = digits("train")
@@ -431,7 +431,7 @@ def play(make_G, make_D, rounds=200, seed=0):
     G, D = make_G(64), make_D()
     with torch.no_grad():
         before = spread(G(torch.randn(500, 64)))
-    trainer = Trainer(VanillaGAN(G, D, z_dim=64), data, lr=1e-3, ema_decay=0.98, device="cpu", seed=seed, tune=False)
+    trainer = Trainer(VanillaGAN(G, D, z_dim=64), data, lr=1e-3, ema_decay=0.98, device="cpu", seed=seed, speed=Speed(tune=False))
     trainer.run(rounds)
     x_fake = trainer.sample(500)
     with torch.no_grad():

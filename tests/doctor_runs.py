@@ -21,7 +21,7 @@ from ganedu.models.sngan import SNGAN
 from ganedu.models.vanilla import Discriminator, Generator, VanillaGAN
 from ganedu.models.wgan_gp import WGANGP
 from ganedu.regularizers import r1, spectral_norm
-from ganedu.training import Trainer
+from ganedu.training import Speed, Trainer
 
 
 class Played(GAN):
@@ -71,7 +71,7 @@ def play(
         game = Played(objective, *nets(data.shape[0], width), **more)
     rates = {"D": lr[0], "G": lr[1]}
     trainer = Trainer(
-        game, data, batch_size=batch_size, lr=rates, n_critic=n_critic, seed=seed, device="cpu", tune=False
+        game, data, batch_size=batch_size, lr=rates, n_critic=n_critic, seed=seed, device="cpu", speed=Speed(tune=False)
     )
     doctor = Doctor(trainer)
     trainer.add_hook(doctor, every=every)

@@ -18,11 +18,11 @@ CELLS = [
     """import torch
 from ganedu.data import digits
 from ganedu.models.vanilla import VanillaGAN
-from ganedu.training import Trainer
+from ganedu.training import Speed, Trainer
 from ganedu.views.latent import explore
 
 torch.manual_seed(0)
-trainer = Trainer(VanillaGAN(), digits(), ema_decay=0.99, seed=0, tune=False, device="cpu")
+trainer = Trainer(VanillaGAN(), digits(), ema_decay=0.99, seed=0, speed=Speed(tune=False), device="cpu")
 trainer.run(400)
 before = [p.clone() for p in trainer.game.parameters()]""",
     "explore(trainer)",

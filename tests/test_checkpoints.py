@@ -475,15 +475,15 @@ class SmallMemory:
 
     def __init__(self, trainer):
         self.held = self.most = 100
-        sample = trainer.data.sample
+        batch = trainer.data.batch
 
         def counted(n, generator=None):
             self.most = max(self.most, min(1000, 100 + 7 * n))
             if 100 + 7 * n > 1000:
                 raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 7 bytes")
-            return sample(n, generator)
+            return batch(n, generator)
 
-        trainer.data.sample = counted
+        trainer.data.batch = counted
 
     def peak(self):
         return self.most
@@ -530,7 +530,7 @@ def test_not_even_one_fits(monkeypatch):
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     monkeypatch.setattr(trainer, "step", refuse)
-    monkeypatch.setattr(trainer.data, "sample", lambda *_: refuse())
+    monkeypatch.setattr(trainer.data, "batch", lambda *_: refuse())
     monkeypatch.setattr("ganedu.training.CudaMemory", lambda device: SmallMemory(restless()))
     with pytest.raises(OutOfMemory, match="not even a batch of 1 fits: wants smaller nets or images"):
         trainer.run(1)

@@ -18,7 +18,7 @@ from ganedu.gan import GAN
 from ganedu.latent import lerp, slerp
 from ganedu.models.dcgan import DCGAN
 from ganedu.models.vanilla import Discriminator, Generator, VanillaGAN
-from ganedu.training import Trainer
+from ganedu.training import Speed, Trainer
 from ganedu.views import figure, latent
 from ganedu.views.latent import (
     STEPS,
@@ -356,7 +356,7 @@ def everything(trainer):
 def test_looking_changes_neither_nets_nor_random_numbers():
     torch.manual_seed(0)
     game = VanillaGAN(small(), Discriminator(SHAPE, (8,)), z_dim=6)
-    trainer = Trainer(game, ImageData(torch.rand(40, *SHAPE) * 2 - 1), batch_size=8, seed=0, tune=False)
+    trainer = Trainer(game, ImageData(torch.rand(40, *SHAPE) * 2 - 1), batch_size=8, seed=0, speed=Speed(tune=False))
     trainer.run(3)
     modes = [m.training for m in trainer.game.modules()]
     before = everything(trainer)

@@ -108,7 +108,7 @@ def test_wgan_gp_is_the_papers_recipe():
     penalty = gradient_penalty(game.D, x, game.G(z).detach()).item()
     seeded(1)
     assert game.d_loss(x, z).item() == pytest.approx((fake.mean() - real.mean()).item() + 10 * penalty, rel=1e-5)
-    observed = game.observe(x, z)  # the critic as it is, not squashed
+    observed = game.observe({"x": x, "z": z})  # the critic as it is, not squashed
     assert observed["d_real"].item() == pytest.approx(real.mean().item(), rel=1e-6)
 
 

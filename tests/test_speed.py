@@ -2,6 +2,7 @@
 
 import contextlib
 import copy
+import dataclasses
 import random
 import time
 import types
@@ -12,7 +13,7 @@ import pytest
 import torch
 from torch import nn
 
-from ganedu import speed, training
+from ganedu import speed
 from ganedu.blocks import mlp
 from ganedu.data import digits, gaussian, ring
 from ganedu.models.dcgan import DCGAN
@@ -23,13 +24,22 @@ from ganedu.models.wgan import WGAN
 from ganedu.models.wgan_gp import WGANGP
 from ganedu.speed import CapturedStep, graphs, tuning
 from ganedu.speed.graphs import WARM_UP
-from ganedu.training import Trainer
+from ganedu.training import Speed, Trainer
+
+
+FIELDS = [field.name for field in dataclasses.fields(Speed)]
+
+
+def with_speed(settings):
+    """Settings of a Trainer, those of ``Speed`` among them packed into one."""
+    chosen = {name: settings.pop(name) for name in FIELDS if name in settings}
+    return {"speed": Speed(**chosen), **settings}
 
 
 def small_trainer(game=None, **settings):
     torch.manual_seed(0)
     game = game or VanillaGAN(mlp([4, 16, 2]), mlp([2, 16, 1]), z_dim=4)
-    return Trainer(game, ring(), **{"batch_size": 8, "seed": 0, "device": "cpu", **settings})
+    return Trainer(game, ring(), **{"batch_size": 8, "seed": 0, "device": "cpu", **with_speed(settings)})
 
 
 def weights(trainer):
@@ -38,7 +48,7 @@ def weights(trainer):
 
 @pytest.fixture
 def two_threads(monkeypatch):
-    monkeypatch.setattr(training, "TUNED_FROM", 20)
+    monkeypatch.setattr(speed, "TUNED_FROM", 20)
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     tuning._measured.clear()
@@ -141,7 +151,8 @@ def test_channels_last_changes_the_layout_and_not_what_is_learned():
     for channels_last in (None, True):
         torch.manual_seed(0)
         game = DCGAN(width=4, z_dim=8)
-        trainers.append(Trainer(game, digits(), batch_size=8, seed=0, tune=False, lr=1e-4, channels_last=channels_last))
+        chosen = Speed(tune=False, channels_last=channels_last)
+        trainers.append(Trainer(game, digits(), batch_size=8, seed=0, lr=1e-4, speed=chosen))
         trainers[-1].run(3)
     plain, last = trainers
 
@@ -154,7 +165,7 @@ def test_channels_last_changes_the_layout_and_not_what_is_learned():
         assert (a - b).abs().max() < 3.5 * 1e-4  # no weight can be further off than Adam moves in three rounds
         assert (a - b).abs().mean() < 2e-5
     with pytest.raises(TypeError, match="channels_last: got 'yes', wants True, False or None"):
-        Trainer(game, digits(), channels_last="yes")
+        Speed(channels_last="yes")
 
 
 @pytest.mark.parametrize(("plain", "last", "chosen"), [(0.03, 0.002, True), (0.002, 0.03, False), (0.01, 0.01, False)])
@@ -174,11 +185,9 @@ def test_a_trainer_that_tunes_takes_the_layout_that_was_found(monkeypatch):
         monkeypatch.setattr(speed, "quickest_precision", lambda rehearse, net: torch.float32)
         monkeypatch.setattr(speed, "quickest_layout", lambda rehearse, net, found=found: rehearse and found)
         game = DCGAN(width=4, z_dim=8)
-        assert Trainer(game, digits(), batch_size=8, tune=True).channels_last is found
-        assert (
-            Trainer(DCGAN(width=4, z_dim=8), digits(), batch_size=8, tune=True, channels_last=False).channels_last
-            is False
-        )
+        assert Trainer(game, digits(), batch_size=8, speed=Speed(tune=True)).speed.channels_last is found
+        chosen = Speed(tune=True, channels_last=False)
+        assert Trainer(DCGAN(width=4, z_dim=8), digits(), batch_size=8, speed=chosen).speed.channels_last is False
     tuning._measured.clear()
 
 
@@ -236,7 +245,7 @@ def test_a_compiled_run_on_the_same_fakes_learns_what_the_plain_one_learns():
     for name in plain.history:
         assert plain.history[name] == pytest.approx(compiled.history[name], rel=1e-3, abs=1e-4)
     assert "forward" not in vars(compiled.game.G)  # G is as it was
-    compiled.batch_size = compiled.plain_step.batch_size = 12  # another shape is another program
+    compiled.set_batch_size(12)  # another shape is another program
     compiled.run(1)
     assert len(compiled.step._programs) == 4 and len(compiled.step._generators) == 2
 
@@ -290,7 +299,7 @@ def test_measuring_leaves_no_trace(two_threads):
 def test_a_run_has_the_threads_that_were_chosen_and_gives_them_back(two_threads):
     trainer, seen = small_trainer(), set()
     trainer.add_hook(lambda t: seen.add(torch.get_num_threads()))
-    tuning._measured["threads", 2, trainer._net()] = 1
+    tuning._measured["threads", 2, trainer.rehearsal.net()] = 1
     trainer.run(19)
     assert seen == {2}  # too short a run to be measured
     seen.clear()
@@ -301,7 +310,7 @@ def test_a_run_has_the_threads_that_were_chosen_and_gives_them_back(two_threads)
 def test_a_game_with_a_function_put_onto_it_is_not_rehearsed(two_threads):
     trainer, calls = small_trainer(), []
     loss = trainer.game.loss
-    trainer.game.loss = lambda player, x, z: calls.append(player) or loss(player, x, z)
+    trainer.game.loss = lambda player, batch: calls.append(player) or loss(player, batch)
     trainer.run(20)
     assert len(calls) == 40 and not tuning._measured
 
@@ -326,14 +335,14 @@ def test_bfloat16_stays_within_the_nets(model):
     full = model()
     low = copy.deepcopy(full)
     seen = []
-    trainer = Trainer(low, digits(), batch_size=8, seed=0, device="cpu", precision=torch.bfloat16)
+    trainer = Trainer(low, digits(), batch_size=8, seed=0, device="cpu", speed=Speed(precision=torch.bfloat16))
     low.G[0].register_forward_hook(lambda m, i, o: seen.append(o.dtype))
-    x, z = trainer.fixed_x[:8], trainer.fixed_z[:8]
+    batch = {name: entry[:8] for name, entry in trainer.fixed.items()}
     for player in "DG":
         torch.manual_seed(1)  # the penalty's ε
-        lowered = trainer.plain_step.loss(player, x, z)
+        lowered = trainer.plain_step.loss(player, batch)
         torch.manual_seed(1)
-        exact = full.loss(player, x, z)
+        exact = full.loss(player, batch)
         assert lowered.dtype == torch.float32
         assert lowered.item() == pytest.approx(exact.item(), rel=0.03, abs=0.01) and lowered != exact
     assert set(seen) == {torch.bfloat16}
@@ -352,7 +361,14 @@ def test_both_precisions_learn_the_same_distribution():
         torch.manual_seed(0)
         game = VanillaGAN(mlp([4, 32, 1]), mlp([1, 32, 32, 1]), z_dim=4)
         trainer = Trainer(
-            game, gaussian(4, 1.25), lr=2e-3, n_critic=5, ema_decay=0.98, seed=0, device="cpu", precision=precision
+            game,
+            gaussian(4, 1.25),
+            lr=2e-3,
+            n_critic=5,
+            ema_decay=0.98,
+            seed=0,
+            device="cpu",
+            speed=Speed(precision=precision),
         )
         samples = trainer.run(400).sample(4000)
         found[precision] = samples.mean().item(), samples.std().item()
@@ -364,7 +380,7 @@ def test_both_precisions_learn_the_same_distribution():
 @pytest.mark.parametrize(
     ("settings", "error", "message"),
     [
-        ({"fast": "yes"}, TypeError, "fast: got 'yes', wants False, or None"),
+        ({"fast": "yes"}, TypeError, "fast: got 'yes', wants True, False or None"),
         ({"reuse": "yes"}, TypeError, "reuse: got 'yes', wants True or False"),
         ({"compile": 2}, TypeError, "compile: got 2, wants True or False"),
         ({"tune": "auto"}, TypeError, "tune: got 'auto', wants True, False or None"),
@@ -540,7 +556,7 @@ def test_a_checkpoint_of_a_captured_run_loads_on_a_cpu(tmp_path):
 
 def cuda_trainer(make, **settings):
     torch.manual_seed(0)
-    return Trainer(make(), digits(), **{"batch_size": 32, "seed": 0, "device": "cuda", **settings})
+    return Trainer(make(), digits(), **{"batch_size": 32, "seed": 0, "device": "cuda", **with_speed(settings)})
 
 
 def adam_steps(trainer, player):

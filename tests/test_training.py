@@ -140,9 +140,9 @@ def test_a_players_step_leaves_the_other_bit_identical(d_loss):
     seen = []  # (who is about to move, everything of both)
     loss = trainer.game.loss
 
-    def watched(player, x, z):
+    def watched(player, batch):
         seen.append((player, {p: everything_of(trainer, p) for p in "DG"}))
-        return loss(player, x, z)
+        return loss(player, batch)
 
     trainer.game.loss = watched
     trainer.run(3)
@@ -253,7 +253,7 @@ def test_stop_from_a_hook_ends_after_that_round_and_may_go_on():
 def test_settings_act_from_the_next_round_on():
     trainer, turns = trainer_of(), []
     loss = trainer.game.loss
-    trainer.game.loss = lambda player, x, z: turns.append(player) or loss(player, x, z)
+    trainer.game.loss = lambda player, batch: turns.append(player) or loss(player, batch)
 
     def change(t):
         t.set_n_critic(3)

@@ -20,7 +20,7 @@ from ganedu.metrics.coverage import mode_coverage
 from ganedu.models.wgan_gp import WGANGP
 from ganedu.publishing import publish
 from ganedu.runtime import seed_all
-from ganedu.training import Trainer
+from ganedu.training import Speed, Trainer
 
 SCALE = 2.83  # standard deviation of the grid along each axis
 WEIGHTS = Path(ganedu.__file__).parent / "models" / "weights" / "wgan_gp_grid.safetensors"
@@ -74,7 +74,7 @@ def main():
         ema_decay=o.ema_decay,
         seed=o.seed,
         device="cpu",
-        tune=False,
+        speed=Speed(tune=False),
     )
 
     def fall(trainer):

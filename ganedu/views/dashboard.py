@@ -16,7 +16,7 @@ import ipywidgets as widgets
 from ganedu.arguments import real_number
 from ganedu.views.charts import line_chart
 from ganedu.views.drivers import keep_subshells
-from ganedu.views.samples import Samples
+from ganedu.views.samples import MAX_WIDTH, Samples
 from ganedu.views.summary import curves, observed_range
 
 CHART_SECONDS = 0.5  # curves change more slowly than samples
@@ -288,11 +288,10 @@ class Dashboard:
         if isinstance(drawn, bytes):
             if not self.picture.children:
                 image = widgets.Image(value=drawn, format="png", layout=widgets.Layout(margin="0"))
-                if self._samples is not None and self._samples.kind == "images":
-                    count, scale = self._samples.columns, self._samples.scale
-                    width = (count * (self.trainer.fixed_x.shape[3] + 2) + 2) * scale
-                    image.layout.width = f"{min(width, 420)}px"
-                    text = f"Averaged generator, the same {count**2} latents throughout"
+                if self._samples is not None and self._samples.caption:
+                    width = self._samples.pixels().shape[1] * self._samples.scale
+                    image.layout.width = f"{min(width, MAX_WIDTH)}px"
+                    text = escape(self._samples.caption)
                     caption = widgets.HTML(f'<div style="font-size: 12px; padding-top: 4px">{text}</div>')
                     self.picture.children = (image, caption)
                 else:
@@ -309,7 +308,11 @@ class Dashboard:
         charts = line_chart(losses, x_range=span, x_label="round", y_label="loss")
         if observed or not losses:
             charts += line_chart(
-                observed, x_range=span, x_label="round", y_label="D's mean output", y_range=observed_range(observed)
+                observed,
+                x_range=span,
+                x_label="round",
+                y_label=self.trainer.game.observed,
+                y_range=observed_range(observed),
             )
         return charts
 

@@ -44,6 +44,24 @@ def tile(images, columns=8, gap=2, background=255):
     return framed[:, :, 0] if c == 1 else framed
 
 
+def side_by_side(batches, columns, gap=2, between=6):
+    """Several batches as one picture, each as ``tile`` has it: uint8, (H', W'), or (H', W', 3) if one is in colour.
+
+    Args:
+        batches: of (N, C, H, W) in [-1, 1]; sizes may differ.
+        columns, gap: as for ``tile``.
+        between: more pixels between two of them.
+    """
+    tiles = [tile(batch, columns, gap) for batch in batches]
+    if any(pixels.ndim == 3 for pixels in tiles):
+        tiles = [pixels if pixels.ndim == 3 else np.stack([pixels] * 3, axis=-1) for pixels in tiles]
+    height, parts = max(len(pixels) for pixels in tiles), []
+    for i, pixels in enumerate(tiles):
+        margins = [(0, height - len(pixels)), (between if i else 0, 0), (0, 0)]
+        parts.append(np.pad(pixels, margins[: pixels.ndim], constant_values=255))
+    return np.concatenate(parts, axis=1)
+
+
 def enlarge(pixels, scale):
     """Each pixel of (H, W) or (H, W, 3) as a square of ``scale`` x ``scale``."""
     scale = whole_number("scale", scale)

@@ -12,7 +12,7 @@ import time
 import torch
 
 from ganedu.arguments import one_of, real_number, whole_number
-from ganedu.training import Trainer
+from ganedu.training import Speed, Trainer
 from ganedu.views.drivers import Background, Interrupted, choose_driver, foreground, polled
 from ganedu.views.playground_data import HIGH, LOW, Source, Switch, own_source, painted, presets, window
 from ganedu.views.playground_game import (
@@ -323,8 +323,7 @@ class Playground:
             ema_decay=0,  # what is seen is G itself
             device="cpu",  # nets this small gain nothing from another device, and a click would wait for it
             seed=self.seed,
-            fast=False,
-            tune=False,
+            speed=Speed(fast=False, tune=False),
         )
         torch.manual_seed(self.seed)  # penalties and dropout draw from here
         game.before = self._before

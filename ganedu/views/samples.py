@@ -1,18 +1,19 @@
-"""What the generator makes, as a picture: a grid of images, a cloud of points, or a histogram on a line.
+"""What a game makes, as a picture: a grid of images, several grids side by side, a cloud of points, a histogram on a line.
 
-Looking changes nothing: latents and real samples are drawn once, from a generator of this view's own, and nets run in
-eval mode without gradients.
+Which it is the game decides by what its ``preview`` returns. Looking changes nothing: what is drawn is drawn once, from a
+separate generator for displays, and nets run in eval mode without gradients.
 """
 
 import numpy as np
 import torch
 
-from ganedu.training import evaluating
+from ganedu.gan import GAN, call, parameters_of
+from ganedu.looking import in_eval_mode
 from ganedu.views.charts import density_chart, scatter_chart
 from ganedu.views.figure import CRITIC, FAKE, REAL
-from ganedu.views.images import png_bytes, tile
+from ganedu.views.images import png_bytes, side_by_side, tile
 
-MAX_WIDTH = 420  # screen pixels
+MAX_WIDTH = 420  # screen pixels, and of height as well
 POINTS = 500
 
 
@@ -33,37 +34,87 @@ def grid_layout(size, available=64):
     return columns, scale
 
 
+def blocks_layout(height, width, blocks, available):
+    """(columns, rows, scale) of each of several grids side by side: large pixels first, then as many images as fit."""
+    fitting = [
+        (columns * blocks * (width + 2) * scale, -columns, columns, scale)
+        for columns in (1, 2, 3, 4, 6, 8)
+        for scale in (1, 2, 3, 4, 6)
+        if columns * blocks * (width + 2) * scale <= MAX_WIDTH and columns <= available
+    ]
+    columns, scale = max(fitting)[2:] if fitting else (1, 1)
+    rows = max(1, min(MAX_WIDTH // ((height + 2) * scale), -(-available // columns)))
+    return columns, rows, scale
+
+
+def is_picture(samples):
+    """Whether ``samples`` are images that can be shown: (N, C, H, W), grey or of three colours."""
+    return isinstance(samples, torch.Tensor) and samples.ndim == 4 and samples.shape[1] in (1, 3) and len(samples) > 0
+
+
 class Samples:
-    """The samples of a trainer's averaged generator beside the real data. ``kind``: "images", "points", "line", None."""
+    """The samples of a trainer's averaged game, beside the real data where they are points.
+
+    Attributes:
+        kind: "images", "blocks" (grids of images side by side, under ``titles``), "points", "line", or None for what has
+            no picture.
+        caption: a sentence on what is seen; of blocks, what stands in each.
+    """
 
     def __init__(self, trainer):
-        self.trainer = trainer
-        shape = tuple(trainer.fixed_x.shape[1:])
-        if len(shape) == 3 and shape[0] in (1, 3):
-            self.kind = "images"
-        else:
-            self.kind = {(2,): "points", (1,): "line"}.get(shape)
-        if self.kind == "images":
-            self.columns, self.scale = grid_layout(shape[2], len(trainer.fixed_z))
-            self.z = trainer.fixed_z[: self.columns**2]
-        elif self.kind is not None:
-            apart = torch.Generator(trainer.device).manual_seed(trainer.seed + 3)
+        self.trainer, self.caption, self.titles = trainer, "", ()
+        self.kind = self._kind()
+        if self.kind in ("points", "line"):
             count = POINTS if self.kind == "points" else 4 * POINTS
-            self.real = trainer.data.sample(count, apart).cpu().numpy()
-            self.z = trainer.game.sample_z(count, apart)
+            apart = torch.Generator(trainer.device).manual_seed(trainer.seed + 3)
+            self.batch = trainer.game.draw(trainer.data, count, apart)
+            self.real = trainer.compare(self.batch)[0].cpu().numpy()
             low, high = self.real.min(axis=0), self.real.max(axis=0)
             margin = 0.35 * np.maximum(high - low, 1e-3)
             self.low, self.high = low - margin, high + margin  # fixed by the real data: the view stands still
             self.scores = self._scores() if self.kind == "line" else None
 
+    def _kind(self):
+        try:
+            shown = self.trainer.preview()
+        except NotImplementedError:  # a game that makes no samples
+            return None
+        if is_picture(shown):
+            self.columns, self.scale = grid_layout(shown.shape[3], len(shown))
+            self._most = self.columns**2
+            self.caption = f"Averaged generator, the same {self._most} latents throughout"
+            return "images"
+        if isinstance(shown, dict) and shown and all(map(is_picture, shown.values())):
+            available = min(map(len, shown.values()))
+            height, width = (max(batch.shape[axis] for batch in shown.values()) for axis in (2, 3))
+            self.columns, self.rows, self.scale = blocks_layout(height, width, len(shown), available)
+            self._most = self.columns * self.rows
+            self.titles = tuple(shown)
+            self.caption = f"From left to right: {', '.join(map(str, shown))}"
+            return "blocks"
+        samples = self.trainer.compare()[1]
+        return {(2,): "points", (1,): "line"}.get(tuple(samples.shape[1:]))
+
+    def shown(self):
+        """The images of the picture as they are now: (N, C, H, W), or {title: (N, C, H, W)} for blocks."""
+        if self.kind == "images":
+            return self.trainer.preview(self._most)[: self._most]
+        return {title: batch[: self._most] for title, batch in self.trainer.preview().items()}
+
+    def pixels(self):
+        """The picture of images as uint8, (H, W) or (H, W, 3), one pixel a pixel."""
+        if self.kind == "images":
+            return tile(self.shown(), self.columns)
+        return side_by_side(self.shown().values(), self.columns)
+
     def fakes(self):
-        """The present samples for this view's latents, on the CPU."""
-        return self.trainer.sample(len(self.z), z=self.z).cpu()
+        """The present samples of points, on the CPU."""
+        return self.trainer.compare(self.batch)[1].cpu()
 
     def draw(self):
         """The picture: the bytes of a PNG, the text of an SVG, or None for data of another shape."""
-        if self.kind == "images":
-            return png_bytes(tile(self.fakes(), self.columns), quick=True)
+        if self.kind in ("images", "blocks"):
+            return png_bytes(self.pixels(), quick=True)
         if self.kind == "points":
             span = [(float(a), float(b)) for a, b in zip(self.low, self.high)]
             return scatter_chart(self.real, self.fakes().numpy(), x_range=span[0], y_range=span[1], colors=(REAL, FAKE))
@@ -84,6 +135,8 @@ class Samples:
             densities.append(counts / (len(values) * (edges[1] - edges[0])))
         return edges, *densities
 
+    # --- D over a line ---------------------------------------------------------------------------------------------
+
     def score_axis(self):
         """(label, range or None) of the axis on which D's output is drawn."""
         return ("D(x)", (0.0, 1.0)) if self.scores == "probability" else ("D's raw output", None)
@@ -93,21 +146,21 @@ class Samples:
         if self.scores is None:
             return None
         xs = torch.linspace(float(self.low[0]), float(self.high[0]), points, device=self.trainer.device)
-        with evaluating(self.trainer.game):
-            output = self.trainer.game.D(xs[:, None]).reshape(-1)
+        with torch.no_grad():
+            output = in_eval_mode(self.trainer.game).D(xs[:, None]).reshape(-1)
             if self.scores == "probability":
                 output = output.sigmoid()
         return xs.cpu().numpy(), output.cpu().numpy()
 
     def _scores(self):
         """How the game itself looks at D's output: "probability", "raw", or None where there is no such D."""
-        game, x = self.trainer.game, self.trainer.fixed_x
-        if not hasattr(game, "D"):
+        game = self.trainer.game
+        if not isinstance(game, GAN) or set(parameters_of(game.judge)) != {"x", "z"}:
             return None
-        with evaluating(game):
-            output = game.D(x)
-        if output.numel() != len(x):
+        with torch.no_grad():
+            real_logits = call(in_eval_mode(game).judge, self.trainer.fixed)[0]
+        if real_logits.numel() != len(self.trainer.fixed_x):
             return None
         observed = self.trainer.observe().get("d_real")
-        as_probability = observed is not None and abs(float(output.sigmoid().mean()) - observed) < 1e-4
+        as_probability = observed is not None and abs(float(real_logits.sigmoid().mean()) - observed) < 1e-4
         return "probability" if as_probability else "raw"

@@ -2,8 +2,9 @@
 
 import io
 
+from ganedu.gan import GAN
 from ganedu.views.figure import CRITIC, FAKE, REAL, draw_pixels
-from ganedu.views.images import enlarge, tile
+from ganedu.views.images import enlarge
 from ganedu.views.samples import Samples
 
 COLORS = {"d_loss": CRITIC, "g_loss": FAKE, "d_real": REAL, "d_fake": FAKE}
@@ -42,7 +43,7 @@ def training_figure(trainer, picture=None):
     axes = left.subplots()
     what = _draw_picture(axes, trainer, picture)
     losses, observed = curves(trainer.history)
-    plots = [plot for plot in ((losses, "loss"), (observed, "D's mean output")) if plot[0]]
+    plots = [plot for plot in ((losses, "loss"), (observed, trainer.game.observed)) if plot[0]]
     panels = right.subplots(len(plots), 1, sharex=True, squeeze=False)[:, 0] if plots else []
     for panel, (series, label) in zip(panels, plots):
         for i, (name, color, xs, ys) in enumerate(series):
@@ -56,9 +57,9 @@ def training_figure(trainer, picture=None):
     if len(panels):
         panels[-1].set_xlabel("round")
     ends = ", ".join(f"{name} {ys[-1]:.2f}" for name, _, _, ys in losses + observed if ys)
-    caption = (
-        f"After round {trainer.round:,}: {what}; on the right the losses and what D says of real and fake batches."
-    )
+    seen = "what D says of real and fake batches" if isinstance(trainer.game, GAN) else "what the game observes"
+    seen = f" and {seen}" if observed else ""
+    caption = f"After round {trainer.round:,}: {what}; on the right the losses{seen}."
     alt = f"Left: {what}. Right: curves over {trainer.round:,} rounds; at the end {ends}."
     return figure, caption, alt
 
@@ -79,8 +80,11 @@ def _draw_picture(axes, trainer, picture):
         return what
     samples = Samples(trainer)
     if samples.kind == "images":
-        draw_pixels(axes, enlarge(tile(samples.fakes(), samples.columns), samples.scale))
+        draw_pixels(axes, enlarge(samples.pixels(), samples.scale))
         return f"{samples.columns**2} samples of the averaged generator"
+    if samples.kind == "blocks":
+        draw_pixels(axes, enlarge(samples.pixels(), samples.scale))
+        return f"samples, from left to right {', '.join(map(str, samples.titles))}"
     if samples.kind == "points":
         fakes = samples.fakes().numpy()
         axes.scatter(*samples.real.T, s=9, color=REAL, alpha=0.5, linewidths=0, label="real")

@@ -13,7 +13,7 @@ from ganedu.data import digits
 from ganedu.doctor import Doctor
 from ganedu.models.dcgan import DCGAN
 from ganedu.models.vanilla import VanillaGAN
-from ganedu.training import Trainer
+from ganedu.training import Speed, Trainer
 
 N = 256  # samples of each run
 
@@ -21,7 +21,7 @@ N = 256  # samples of each run
 def recorded(game, seed, rounds, **settings):
     """(history as (looks,) float arrays, (N, 28, 28) uint8 samples 0..15) of one run, the objective by its name."""
     torch.manual_seed(seed)
-    trainer = Trainer(game(), digits(), seed=seed, device="cpu", tune=False, **settings)
+    trainer = Trainer(game(), digits(), seed=seed, device="cpu", speed=Speed(tune=False), **settings)
     doctor = Doctor(trainer)
     trainer.add_hook(doctor, every=50)
     trainer.run(rounds)
