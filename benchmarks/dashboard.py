@@ -36,7 +36,7 @@ from ganedu.data import digits
 from ganedu.models.vanilla import VanillaGAN
 from ganedu.training import Trainer
 from ganedu.views.dashboard import Dashboard
-from ganedu.views.doctor import panel_for
+from ganedu.views.diagnosis import panel_for
 from ganedu.views.drivers import Background
 
 data, kinds = digits(), {kinds!r}

@@ -55,7 +55,7 @@ from torch.nn.functional import softplus
 from ganedu.checks import claim
 from ganedu.data import digits, fashion_mnist
 from ganedu.gan import GAN
-from ganedu.latent import lerp
+from ganedu.interpolation import lerp
 from ganedu.metrics.features import classify, digit_features
 from ganedu.metrics.fid import frechet_features
 from ganedu.metrics.probe import linear_probe
@@ -575,7 +575,7 @@ else:
 
 # %% [markdown]
 # **The library's twin.** `ganedu.models.dcgan` holds this lesson's classes, for other sizes of pictures too;
-# `ganedu.latent` has the ways and the arithmetic. The same parameters, the same images:
+# `ganedu.interpolation` has the ways and the arithmetic. The same parameters, the same images:
 
 # %%
 twin = dcgan.DCGAN(z_dim=64)

@@ -1,4 +1,4 @@
-"""Tiny runs for tests/test_doctor.py: healthy ones, and ones that are broken on purpose, each kind in several ways.
+"""Tiny runs for tests/test_diagnosis.py: healthy ones, and ones that are broken on purpose, each kind in several ways.
 
 Prints what the doctor says of each: ``python tests/doctor_runs.py [kind] [seeds ...]``. The thresholds of ganedu/doctor.py
 were set on seeds below 300; the tests take others.
@@ -13,7 +13,7 @@ from torch import nn
 
 from ganedu.blocks import mlp
 from ganedu.data import digits, gaussian, grid, mixture, ring, swiss_roll, two_moons
-from ganedu.doctor import COLLAPSE, DROPPING, HEALTHY, NAN, OSCILLATION, SATURATION, STRONG, Doctor
+from ganedu.diagnosis import COLLAPSE, DROPPING, HEALTHY, NAN, OSCILLATION, SATURATION, STRONG, Doctor
 from ganedu.gan import GAN
 from ganedu.losses import hinge, least_squares, minimax, nonsaturating, relativistic, wasserstein
 from ganedu.models.r3gan import R3GAN

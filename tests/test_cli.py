@@ -13,7 +13,8 @@ import pytest
 import torch
 from PIL import Image
 
-from ganedu import __main__ as cli
+from ganedu.cli import finding, lab, lesson, record
+from ganedu.cli import parser as cli
 from ganedu import checkpoints
 from ganedu.data import digits
 from ganedu.models.dcgan import DCGAN
@@ -69,7 +70,7 @@ def test_help(capsys, command):
 
 
 def test_help_loads_no_heavy_package():
-    probe = "import sys; from ganedu.__main__ import make_parser; make_parser(); print('torch' in sys.modules)"
+    probe = "import sys; from ganedu.cli.parser import make_parser; make_parser(); print('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True).stdout.strip() == "False"
 
 
@@ -135,7 +136,7 @@ def test_lab_opens_the_nearest_lessons(course, monkeypatch, below):
     (course / below).mkdir(parents=True, exist_ok=True)
     monkeypatch.chdir(course / below)
     calls = []
-    monkeypatch.setattr(cli.subprocess, "call", lambda command: calls.append(command) or 0)
+    monkeypatch.setattr(lab.subprocess, "call", lambda command: calls.append(command) or 0)
     assert cli.main(["lab", "--no-browser", "--port", "8890"]) == 0
     (command,) = calls
     assert command[:3] == [sys.executable, "-m", "jupyterlab"]
@@ -362,16 +363,16 @@ def test_without_tensorboard_one_sentence_says_so(capsys, course, monkeypatch):
 
 
 def test_a_model_is_made_to_fit_the_data():
-    game = cli.make_to_fit(DCGAN, (3, 32, 32))
+    game = finding.make_to_fit(DCGAN, (3, 32, 32))
     assert game.generate(game.sample_z(2)).shape == (2, 3, 32, 32)
-    assert isinstance(cli.make_to_fit(VanillaGAN, (1, 28, 28)), VanillaGAN)
+    assert isinstance(finding.make_to_fit(VanillaGAN, (1, 28, 28)), VanillaGAN)
 
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_grid_of_an_incomplete_row(tmp_path, channels):
     images = torch.full((3, channels, 4, 5), -1.0)
     images[2] = 1.0
-    cli.save_grid(images, tmp_path / "grid.png", columns=2, gap=1)
+    record.save_grid(images, tmp_path / "grid.png", columns=2, gap=1)
     sheet = np.asarray(Image.open(tmp_path / "grid.png"))
     assert sheet.shape == ((9, 11) if channels == 1 else (9, 11, 3))
     assert (sheet[:4, :5] == 0).all() and (sheet[:4, 6:] == 0).all() and (sheet[5:] == 255).all()
@@ -388,7 +389,7 @@ def test_streams_are_joined_as_a_terminal_shows_them():
         stream("stderr", "10%\r"),
         stream("stderr", "20%\n"),
     ]
-    joined = cli.join_streams([*outputs, picture, stream("stderr", "a\r\nb\rc")])
+    joined = lesson.join_streams([*outputs, picture, stream("stderr", "a\r\nb\rc")])
     assert [output.get("text") for output in joined] == ["one\ntwo\n", "20%\n", None, "a\nc"]
 
 

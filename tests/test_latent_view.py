@@ -15,13 +15,12 @@ from torch import nn
 from ganedu.data import digits, gaussian
 from ganedu.data.images import ImageData
 from ganedu.gan import GAN
-from ganedu.latent import lerp, slerp
+from ganedu.interpolation import lerp, slerp
 from ganedu.models.dcgan import DCGAN
 from ganedu.models.vanilla import Discriminator, Generator, VanillaGAN
 from ganedu.training import Speed, Trainer
-from ganedu.views import figure, latent
+from ganedu.views import figure
 from ganedu.views.latent import (
-    STEPS,
     LatentExplorer,
     LatentSpace,
     Plane,
@@ -30,6 +29,9 @@ from ganedu.views.latent import (
     principal_components,
     walk,
 )
+from ganedu.views.latent import explorer as explorer_module
+from ganedu.views.latent import space as space_module
+from ganedu.views.latent.plane import STEPS
 
 SHAPE = (1, 8, 8)
 
@@ -315,8 +317,8 @@ def test_directions_of_ones_own_come_first(data):
 
 @pytest.mark.parametrize("kept", [True, False])
 def test_nearest_over_several_blocks_and_a_copy_has_distance_0(kept, monkeypatch):
-    monkeypatch.setattr(latent, "BLOCK", 300)
-    monkeypatch.setattr(latent, "KEPT", 10**6 if kept else 10**5)
+    monkeypatch.setattr(space_module, "BLOCK", 300)
+    monkeypatch.setattr(space_module, "KEPT", 10**6 if kept else 10**5)
     data = digits("test")
     space = LatentSpace(VanillaGAN(), data)
     for i in (0, 357, 999):
@@ -427,7 +429,7 @@ def test_on_cuda():
 def notebook(monkeypatch):
     """As in Jupyter with ipykernel 7; returns what was displayed."""
     displayed = []
-    monkeypatch.setattr(latent, "in_notebook", lambda: True)
+    monkeypatch.setattr(explorer_module, "in_notebook", lambda: True)
     monkeypatch.setenv("GANEDU_DRIVER", "thread")
     monkeypatch.setattr("IPython.display.display", displayed.append)
     return displayed
@@ -443,7 +445,7 @@ def test_in_a_notebook_the_widget_is_displayed(notebook, data):
 @pytest.mark.parametrize("with_data", [True, False])
 def test_without_a_front_end_one_picture_stands_still(where, with_data, notebook, monkeypatch, tmp_path, data):
     if where == "script":
-        monkeypatch.setattr(latent, "in_notebook", lambda: False)
+        monkeypatch.setattr(explorer_module, "in_notebook", lambda: False)
     else:
         monkeypatch.setenv("GANEDU_DRIVER", "sync")
     monkeypatch.setenv("GANEDU_FIGURES", str(tmp_path))

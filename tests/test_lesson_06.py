@@ -8,7 +8,7 @@ from lesson_definitions import assert_same_game, load_definitions
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from ganedu import latent
+from ganedu import interpolation
 from ganedu.data import digits
 from ganedu.models import dcgan, vanilla
 from ganedu.training import EMA, Step
@@ -95,12 +95,12 @@ def test_slerp_is_the_librarys(lesson):
     a, b = torch.randn(2, 3, 1, 64, generator=torch.Generator().manual_seed(2))
     t = torch.linspace(0, 1, 5)
     assert lesson["slerp"](a, b, t).shape == (3, 5, 64)
-    assert torch.allclose(lesson["slerp"](a, b, t), latent.slerp(a, b, t), atol=1e-5)
+    assert torch.allclose(lesson["slerp"](a, b, t), interpolation.slerp(a, b, t), atol=1e-5)
 
 
 def test_to_shell_is_the_librarys(lesson):
     z = torch.randn(5, 64)
-    assert torch.equal(lesson["to_shell"](z), latent.to_shell(z))
+    assert torch.equal(lesson["to_shell"](z), interpolation.to_shell(z))
 
 
 def test_ink_counts_white(lesson):

@@ -19,9 +19,9 @@ from ganedu.models.vanilla import VanillaGAN
 from ganedu.regularizers import r1
 from ganedu.runtime import seed_all
 from ganedu.views.playground import Playground
-from ganedu.views.playground_game import objectives
-from ganedu.views.playground_panel import PENALTIES, RATES
-from ganedu.views.playground_scene import pulls
+from ganedu.views.playground.game import objectives
+from ganedu.views.playground.panel import PENALTIES, RATES
+from ganedu.views.playground.scene import pulls
 
 LESSON = Path(__file__).resolve().parent.parent / "lessons" / "07_why_training_fails.py"
 GAMES = [(0.0, True), (0.0, False), (0.6, True), (1.0, False)]

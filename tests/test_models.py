@@ -202,7 +202,7 @@ def test_dcgan_losses_are_the_binary_cross_entropies():
 
 def test_by_name_from_the_command():
     """`ganedu train NAME` finds a model as the one class of its module that is a game."""
-    from ganedu.__main__ import find_model
+    from ganedu.cli.finding import find_model
 
     assert find_model("dcgan") is dcgan.DCGAN and find_model("wgan_gp") is wgan_gp.WGANGP
 

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from ganedu import checkpoints
-from ganedu.__main__ import find_model
+from ganedu.cli.finding import find_model
 from ganedu.blocks import mlp
 from ganedu.data import digits, ring
 from ganedu.losses import hinge, least_squares_with, relativistic

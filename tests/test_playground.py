@@ -22,12 +22,12 @@ from torch import nn
 from ganedu import losses
 from ganedu.data import mixture, ring
 from ganedu.losses import Objective
-from ganedu.views import playground as module
+from ganedu.views.playground import view as module
 from ganedu.views.playground import Playground, playground
-from ganedu.views.playground_data import CELLS, Painting, Points, painted, presets, rasterise, window
-from ganedu.views.playground_game import Duel, formulas, gives_probability, objectives, plain_code
-from ganedu.views.playground_panel import Pace, Panel
-from ganedu.views.playground_scene import HEAT, SIZE, Eye, Gauge, arrows, heat_pixels, level_lines, pulls, svg
+from ganedu.views.playground.data import CELLS, Painting, Points, painted, presets, rasterise, window
+from ganedu.views.playground.game import Duel, formulas, gives_probability, objectives, plain_code
+from ganedu.views.playground.panel import Pace, Panel
+from ganedu.views.playground.scene import HEAT, SIZE, Eye, Gauge, arrows, heat_pixels, level_lines, pulls, svg
 
 SVG = "{http://www.w3.org/2000/svg}"
 QUICK = 0.3  # seconds within which every control acts
@@ -876,7 +876,7 @@ assert "ipywidgets" not in sys.modules and "matplotlib.pyplot" not in sys.module
 
 
 def test_the_figure_shows_what_it_says(tmp_path, monkeypatch):
-    from ganedu.views.playground_figure import scene_figure
+    from ganedu.views.playground.figure import scene_figure
 
     monkeypatch.setenv("GANEDU_FIGURES", str(tmp_path))
     play = playground(driver="sync", rounds=40, seed=1)

@@ -26,7 +26,6 @@ from ganedu.speed import CapturedStep, graphs, tuning
 from ganedu.speed.graphs import WARM_UP
 from ganedu.training import Speed, Trainer
 
-
 FIELDS = [field.name for field in dataclasses.fields(Speed)]
 
 

@@ -26,7 +26,7 @@ import nbformat
 import numpy as np
 from PIL import Image
 
-from ganedu.__main__ import execute
+from ganedu.cli.lesson import execute
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDERS = ("lessons", "solutions")

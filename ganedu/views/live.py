@@ -86,7 +86,7 @@ def train(trainer, rounds, *, driver=None, picture=None, doctor=True):
     budget = BUDGET - DOCTORS if doctor else BUDGET
     dashboard, panel = Dashboard(trainer, rounds, picture=picture, budget=budget), None
     if doctor:
-        from ganedu.views.doctor import panel_for
+        from ganedu.views.diagnosis import panel_for
 
         panel = panel_for(trainer, budget=DOCTORS)
         dashboard.widget.children += (panel.widget,)

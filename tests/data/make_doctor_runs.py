@@ -1,4 +1,4 @@
-"""Records two honest runs on the digits for tests/test_doctor.py: what the doctor saw of them, and samples.
+"""Records two honest runs on the digits for tests/test_diagnosis.py: what the doctor saw of them, and samples.
 
 ``OMP_NUM_THREADS=1 python tests/data/make_doctor_runs.py`` writes doctor_runs.npz beside itself, in about a minute of one
 CPU core. Images are kept in 16 shades of grey. Seeds 200 and 201; those of the thresholds are others.
@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from ganedu.data import digits
-from ganedu.doctor import Doctor
+from ganedu.diagnosis import Doctor
 from ganedu.models.dcgan import DCGAN
 from ganedu.models.vanilla import VanillaGAN
 from ganedu.training import Speed, Trainer

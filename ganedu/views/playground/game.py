@@ -16,7 +16,7 @@ from ganedu.gan import GAN
 from ganedu.losses import Objective
 from ganedu.regularizers import gradient_penalty, r1
 from ganedu.training import evaluating
-from ganedu.views.playground_data import Source
+from ganedu.views.playground.data import Source
 
 SLOPE = 0.2  # of D's leaky ReLUs
 
@@ -245,9 +245,9 @@ def plain_code(start, log, own, z_dim, batch_size, seed):
         imports.append("from ganedu.views.playground import yours  # what you passed to playground()\n")
     classes = sorted({s.code.split("(")[0] for s in data_sources} & {"Painting", "Points"})
     if classes:
-        imports.append(f"from ganedu.views.playground_data import {', '.join(classes)}\n")
+        imports.append(f"from ganedu.views.playground.data import {', '.join(classes)}\n")
     if "yours" in names:
-        imports.append("from ganedu.views.playground_game import as_objective\n")
+        imports.append("from ganedu.views.playground.game import as_objective\n")
 
     def objective(name):
         return "as_objective(yours['loss'])" if name == "yours" else name

@@ -6,8 +6,8 @@ import ipywidgets as widgets
 
 from ganedu.views.charts import INK, LEFT, TOP
 from ganedu.views.drivers import keep_subshells
-from ganedu.views.playground_data import CELLS, LEVELS
-from ganedu.views.playground_scene import SIZE
+from ganedu.views.playground.data import CELLS, LEVELS
+from ganedu.views.playground.scene import SIZE
 
 CELL = SIZE // CELLS  # pixels
 CANVAS_STYLE = f"""<style>

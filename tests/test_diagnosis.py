@@ -19,12 +19,11 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from ganedu import losses
 from ganedu.data import digits, grid, mixture, ring, two_moons
-from ganedu.doctor import (
+from ganedu.diagnosis import (
     COLLAPSE,
     DROPPING,
     EARLY,
     HEALTHY,
-    KNOWN,
     NAMES,
     NAN,
     OSCILLATION,
@@ -36,6 +35,7 @@ from ganedu.doctor import (
     diagnose,
     read,
 )
+from ganedu.diagnosis.objective import KNOWN
 from ganedu.gan import GAN
 from ganedu.metrics import classify, digit_features, prdc_features
 from ganedu.models.r3gan import R3GAN
@@ -45,7 +45,7 @@ from ganedu.models.wgan import WGAN
 from ganedu.models.wgan_gp import WGANGP
 from ganedu.regularizers import r1
 from ganedu.training import Trainer
-from ganedu.views.doctor import ADVANCE, Panel, doctor, panel_for
+from ganedu.views.diagnosis import ADVANCE, Panel, doctor, panel_for
 from ganedu.views.drivers import Background, polled
 from ganedu.views.live import train
 

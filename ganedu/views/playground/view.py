@@ -14,8 +14,8 @@ import torch
 from ganedu.arguments import one_of, real_number, whole_number
 from ganedu.training import Speed, Trainer
 from ganedu.views.drivers import Background, Interrupted, choose_driver, foreground, polled
-from ganedu.views.playground_data import HIGH, LOW, Source, Switch, own_source, painted, presets, window
-from ganedu.views.playground_game import (
+from ganedu.views.playground.data import HIGH, LOW, Source, Switch, own_source, painted, presets, window
+from ganedu.views.playground.game import (
     REBUILT,
     Duel,
     Settings,
@@ -27,7 +27,7 @@ from ganedu.views.playground_game import (
     plain_code,
     step_alone,
 )
-from ganedu.views.playground_scene import Eye, Gauge
+from ganedu.views.playground.scene import Eye, Gauge
 
 __all__ = ["Playground", "playground", "yours"]
 
@@ -86,7 +86,7 @@ def playground(
         play.play_here(rounds)
         return play
 
-    from ganedu.views.playground_panel import Panel
+    from ganedu.views.playground.panel import Panel
 
     global _present
     if _present is not None:
@@ -296,7 +296,7 @@ class Playground:
     def play_here(self, rounds):
         """Train ``rounds`` rounds here and now, and leave a figure of it all."""
         from ganedu.views.figure import show
-        from ganedu.views.playground_figure import scene_figure
+        from ganedu.views.playground.figure import scene_figure
 
         every = max(1, rounds // 40)
         hook = self.trainer.add_hook(lambda trainer: self.record(), every)

@@ -1,14 +1,14 @@
 """The training doctor on the screen: what is going on, the evidence, and what to try, live under the dashboard.
 
 ``train(trainer, rounds, doctor=True)`` puts it there; ``doctor(trainer)`` shows it alone, for a run that is started by
-``trainer.run``. The reasoning stands in ``ganedu.doctor``. Looks are taken between rounds by the thread that trains, so
+``trainer.run``. The reasoning stands in ``ganedu.diagnosis``. Looks are taken between rounds by the thread that trains, so
 that they never meet a round half played, and only as often as a share of the training time allows.
 """
 
 from html import escape
 
 from ganedu.arguments import real_number
-from ganedu.doctor import EARLY, HEALTHY, Doctor
+from ganedu.diagnosis import EARLY, HEALTHY, Doctor
 from ganedu.views.drivers import choose_driver, keep_subshells
 
 SECONDS = 1.5  # of training between two looks, at least

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from ganedu.views.figure import CRITIC, FAKE, REAL
-from ganedu.views.playground_scene import GAP_COLORS, GAPS, MAP, arrows, heat_pixels, heat_range, level_lines
+from ganedu.views.playground.scene import GAP_COLORS, GAPS, MAP, arrows, heat_pixels, heat_range, level_lines
 
 INK = "#333333"
 

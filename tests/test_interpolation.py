@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from ganedu.latent import arithmetic, lerp, slerp, to_shell
+from ganedu.interpolation import arithmetic, lerp, slerp, to_shell
 
 A, B = torch.randn(2, 5, 64, generator=torch.Generator().manual_seed(0)).double()
 WAYS = pytest.mark.parametrize("way", [lerp, slerp])

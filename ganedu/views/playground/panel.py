@@ -17,10 +17,10 @@ from ganedu.views.charts import INK, LEFT, line_chart
 from ganedu.views.dashboard import STATE_COLORS, STYLE, _family
 from ganedu.views.drivers import keep_subshells
 from ganedu.views.figure import CRITIC, FAKE
-from ganedu.views.playground_canvas import CANVAS_STYLE, Canvas
-from ganedu.views.playground_data import rasterise
-from ganedu.views.playground_game import formulas
-from ganedu.views.playground_scene import GAPS, LAYERS, RIGHT, SIZE, distances_chart, svg
+from ganedu.views.playground.canvas import CANVAS_STYLE, Canvas
+from ganedu.views.playground.data import rasterise
+from ganedu.views.playground.game import formulas
+from ganedu.views.playground.scene import GAPS, LAYERS, RIGHT, SIZE, distances_chart, svg
 
 PAUSED_SECONDS = 0.04  # between two pictures where nothing is held up by drawing them
 PICTURE_SHARE, PICTURE_SECONDS = 0.08, 0.1  # of the time, at most; and from one to the next, at least

@@ -15,7 +15,7 @@ from ganedu.training import frozen
 from ganedu.views.charts import BOTTOM, DOT, GRID, INK, LEFT, TOP, Frame, decimate, nice_ticks, tick_labels
 from ganedu.views.figure import CRITIC, FAKE, REAL
 from ganedu.views.images import png_bytes
-from ganedu.views.playground_game import gives_probability, looking
+from ganedu.views.playground.game import gives_probability, looking
 
 POINTS = 250  # real ones and fakes in the picture
 HEAT = 44  # points of D's map, each way

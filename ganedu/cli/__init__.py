@@ -1,0 +1,1 @@
+"""The command ``ganedu``, one command a file."""
