@@ -135,7 +135,14 @@ def play(name, task, objective, seed):
     torch.manual_seed(seed)
     game, rate = (ring_like if isinstance(task, Toy) else image_like)(objective)
     trainer = Trainer(
-        game, task.data, batch_size=BATCH[name], lr=rate, ema_decay=0.99, seed=seed, device="cpu", speed=Speed(tune=False)
+        game,
+        task.data,
+        batch_size=BATCH[name],
+        lr=rate,
+        ema_decay=0.99,
+        seed=seed,
+        device="cpu",
+        speed=Speed(tune=False),
     )
     began = time.process_time()
     trainer.run(D_UPDATES[name] // game.n_critic)

@@ -6,7 +6,7 @@ Every cell is so many whole runs, one a seed. All play the same number of rounds
 brings the rest of its own recipe: its optimiser, its betas, its steps of D a round. The averaged generator is judged at the
 end, 10,000 samples: a mode is covered by 20 good ones, and good is within three standard deviations of a mode.
 
-Writes results/robustness.json and .md after each run, and the JSON into the package as well, where lesson 10 reads it. Runs
+Writes results/robustness.md and ganedu/results/robustness.json, which lesson 10 reads, after each run. Runs
 that stand there are kept as long as the recipe is the same, so it may be broken off and started again; --again starts anew.
 One thread; about six minutes for three seeds.
 """
@@ -34,7 +34,7 @@ from ganedu.models.wgan_gp import WGANGP
 from ganedu.regularizers import r1
 from ganedu.training import Speed, Trainer
 
-IN_PACKAGE = Path(ganedu.__file__).parent / "data" / "robustness.json"
+TABLE = Path(ganedu.__file__).parent / "results" / "robustness.json"
 ROUNDS, BATCH_SIZE, Z_DIM, LR = 600, 128, 2, 2e-3
 DATA = ring(8, std=0.05)
 
@@ -185,8 +185,7 @@ def write(runs, seeds):
     }
     text = json.dumps(report, indent=1, ensure_ascii=False) + "\n"
     for path, content in (
-        (IN_PACKAGE, text),
-        (RESULTS / "robustness.json", text),
+        (TABLE, text),
         (RESULTS / "robustness.md", markdown(report)),
     ):
         aside = path.with_suffix(".part")
@@ -196,10 +195,9 @@ def write(runs, seeds):
 
 def stored():
     """The runs that were made by this very recipe."""
-    path = RESULTS / "robustness.json"
-    if not path.exists():
+    if not TABLE.exists():
         return []
-    report = json.loads(path.read_text(encoding="utf-8"))
+    report = json.loads(TABLE.read_text(encoding="utf-8"))
     return [r for r in report["runs"] if r["objective"] in OBJECTIVES and r["recipe"] == recipe(r["objective"])]
 
 

@@ -41,7 +41,14 @@ def plane(model, **changes):
 RUNS = {
     "ring": {
         "non-saturating, 64-64 nets, batch 128": lambda data, seed: Trainer(
-            plane(VanillaGAN), data, batch_size=128, lr=2e-3, ema_decay=0.99, seed=seed, device="cpu", speed=Speed(reuse=True)
+            plane(VanillaGAN),
+            data,
+            batch_size=128,
+            lr=2e-3,
+            ema_decay=0.99,
+            seed=seed,
+            device="cpu",
+            speed=Speed(reuse=True),
         ),
         "R3GAN's loss, gamma 0.1, 64-64 nets, batch 128": lambda data, seed: Trainer(
             plane(R3GAN, r1_gamma=0.1), data, batch_size=128, lr=5e-3, ema_decay=0.99, seed=seed, device="cpu"

@@ -9,8 +9,8 @@ digits that nobody trains on, and D's mean output on its own 500, on those 3,500
 R3GAN's parts: the grid of 25 under two losses (non-saturating, relativistic) with three penalties (none, R1, R1 and R2).
 The averaged generator and the raw one are judged by 10,000 samples each.
 
-Three seeds each. Writes results/toolbox.json after each run, and the same into the package, where lesson 11 reads it; beside
-it the weights of seed 0 on few images, ganedu/models/weights/few_images_*.safetensors. Runs that stand there are kept, so it
+Three seeds each. Writes ganedu/results/toolbox.json after each run, where lesson 11 reads it, and
+the weights of seed 0 on few images, ganedu/models/weights/few_images_*.safetensors. Runs that stand there are kept, so it
 may be broken off and started again; --again starts anew. One thread; some 15 minutes.
 """
 
@@ -22,11 +22,12 @@ from functools import partial
 from pathlib import Path
 
 import torch
-from engine import RESULTS, device_name
+from engine import device_name
 from torch import nn
 
 import ganedu
 from ganedu.blocks import mlp
+from ganedu.checkpoints import write_whole
 from ganedu.data import digits, grid
 from ganedu.diffaugment import DiffAugment, translation
 from ganedu.gan import GAN
@@ -38,7 +39,7 @@ from ganedu.regularizers import r1, r2
 from ganedu.training import Speed, Trainer, evaluating
 
 COMMAND = "python benchmarks/toolbox.py"
-IN_PACKAGE = Path(ganedu.__file__).parent / "data" / "toolbox.json"
+TABLE = Path(ganedu.__file__).parent / "results" / "toolbox.json"
 WEIGHTS = {
     name: Path(ganedu.__file__).parent / "models" / "weights" / f"few_images_{name.lower()}.safetensors"
     for name in ("plain", "DiffAugment")
@@ -65,7 +66,9 @@ def few_images(name, seed, rounds=4800, every=300, weights=None):
     few, held_back = data.subset(slice(None, None, 8)), data.subset(torch.arange(len(data)) % 8 != 0).all()
     features, own = digit_features(held_back), few.all()
     game = few_images_game(name == "DiffAugment", seed)
-    trainer = Trainer(game, few, batch_size=32, lr=1e-3, ema_decay=0.99, seed=seed, device="cpu", speed=Speed(tune=False))
+    trainer = Trainer(
+        game, few, batch_size=32, lr=1e-3, ema_decay=0.99, seed=seed, device="cpu", speed=Speed(tune=False)
+    )
     z = torch.randn(2000, 64, generator=torch.Generator().manual_seed(7))
     looks = []
     for _ in range(rounds // every):
@@ -108,7 +111,9 @@ def parts(name, seed, rounds=1600):
     data, (loss, penalty) = grid(), name.split(", ")
     torch.manual_seed(seed)
     game = Parts(LOSSES[loss], *PENALTIES[penalty])
-    trainer = Trainer(game, data, batch_size=128, lr=2e-3, ema_decay=0.99, seed=seed, device="cpu", speed=Speed(tune=False))
+    trainer = Trainer(
+        game, data, batch_size=128, lr=2e-3, ema_decay=0.99, seed=seed, device="cpu", speed=Speed(tune=False)
+    )
     trainer.run(rounds)
     z = torch.randn(10_000, 2, generator=torch.Generator().manual_seed(1))
     with evaluating(game):
@@ -128,8 +133,8 @@ def main():
     parser.add_argument("--most", type=float, default=1e9, help="seconds after which it stops, to be started again")
     o = parser.parse_args()
     torch.set_num_threads(1)
-    path, started = RESULTS / "toolbox.json", time.perf_counter()
-    runs = json.loads(path.read_text(encoding="utf-8"))["runs"] if path.exists() and not o.again else []
+    started = time.perf_counter()
+    runs = json.loads(TABLE.read_text(encoding="utf-8"))["runs"] if TABLE.exists() and not o.again else []
     done = {(r["what"], r["name"], r["seed"]) for r in runs}
     wanted = [(what, name, seed) for what, (_, names) in RUNS.items() for seed in SEEDS for name in names]
     for what, name, seed in wanted:
@@ -145,10 +150,7 @@ def main():
         runs.append(row | made | {"device": device_name("cpu"), "torch": torch.__version__})
         lines = ",\n".join(json.dumps(run, ensure_ascii=False) for run in runs)  # a run a line
         text = f'{{"command": "{COMMAND}", "runs": [\n{lines}\n]}}\n'
-        for target in (path, IN_PACKAGE):
-            aside = target.with_suffix(".part")
-            aside.write_text(text, encoding="utf-8")
-            aside.replace(target)  # a file is whole or not there
+        write_whole(TABLE, lambda file, text=text: file.write(text.encode()))
         print(what, name, seed, row["looks"][-1] if "looks" in row else row["covered"], made, flush=True)
 
 

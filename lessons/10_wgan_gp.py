@@ -528,7 +528,7 @@ show(figure, caption, "Three scatter plots over 25 crosses: points on them, some
 # of good samples. Precomputed; anyone can run it again.
 
 # %%
-table = json.loads((files("ganedu.data") / "robustness.json").read_text(encoding="utf-8"))
+table = json.loads((files("ganedu.results") / "robustness.json").read_text(encoding="utf-8"))
 print(f"{table['date']}, {table['device']}: `{table['command']}`")
 print(" " * 8 + "".join(f"{setting:>17}" for setting in table["settings"]))
 for objective in table["objectives"]:

@@ -114,7 +114,7 @@ plain.run(400)
 # 4,800 rounds, three times, and its numbers are stored in the package.
 
 # %%
-stored = json.loads((files("ganedu.data") / "toolbox.json").read_text(encoding="utf-8"))["runs"]
+stored = json.loads((files("ganedu.results") / "toolbox.json").read_text(encoding="utf-8"))["runs"]
 
 
 def long_runs(name):

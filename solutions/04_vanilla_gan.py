@@ -431,7 +431,9 @@ def play(make_G, make_D, rounds=200, seed=0):
     G, D = make_G(64), make_D()
     with torch.no_grad():
         before = spread(G(torch.randn(500, 64)))
-    trainer = Trainer(VanillaGAN(G, D, z_dim=64), data, lr=1e-3, ema_decay=0.98, device="cpu", seed=seed, speed=Speed(tune=False))
+    trainer = Trainer(
+        VanillaGAN(G, D, z_dim=64), data, lr=1e-3, ema_decay=0.98, device="cpu", seed=seed, speed=Speed(tune=False)
+    )
     trainer.run(rounds)
     x_fake = trainer.sample(500)
     with torch.no_grad():

@@ -13,9 +13,9 @@ import pytest
 import torch
 from PIL import Image
 
+from ganedu import checkpoints
 from ganedu.cli import finding, lab, lesson, record
 from ganedu.cli import parser as cli
-from ganedu import checkpoints
 from ganedu.data import digits
 from ganedu.models.dcgan import DCGAN
 from ganedu.models.vanilla import VanillaGAN

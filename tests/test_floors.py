@@ -21,6 +21,7 @@ FLOORS = {
         "interpolation",
         "upsampling",
         "data",
+        "results",
         "metrics",
     ),
     1: ("gan",),

@@ -9,8 +9,8 @@ import torch
 from torch import nn
 
 from ganedu import checkpoints
-from ganedu.cli.finding import find_model
 from ganedu.blocks import mlp
+from ganedu.cli.finding import find_model
 from ganedu.data import digits, ring
 from ganedu.losses import hinge, least_squares_with, relativistic
 from ganedu.metrics import fid_digits

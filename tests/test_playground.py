@@ -22,8 +22,8 @@ from torch import nn
 from ganedu import losses
 from ganedu.data import mixture, ring
 from ganedu.losses import Objective
-from ganedu.views.playground import view as module
 from ganedu.views.playground import Playground, playground
+from ganedu.views.playground import view as module
 from ganedu.views.playground.data import CELLS, Painting, Points, painted, presets, rasterise, window
 from ganedu.views.playground.game import Duel, formulas, gives_probability, objectives, plain_code
 from ganedu.views.playground.panel import Pace, Panel

@@ -1,0 +1,1 @@
+"""Tables that lessons quote, measured by the scripts in benchmarks/, which write them here and nowhere else."""
