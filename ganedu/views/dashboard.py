@@ -15,40 +15,23 @@ import ipywidgets as widgets
 
 from ganedu.arguments import real_number
 from ganedu.views.charts import line_chart
-from ganedu.views.drivers import keep_subshells
 from ganedu.views.samples import MAX_WIDTH, Samples
 from ganedu.views.summary import curves, observed_range
+from ganedu.views.widgets import STATE_COLORS, button, family, hidden_style, keep_subshells, panel_style
 
-CHART_SECONDS = 0.5  # curves change more slowly than samples
-STATE_COLORS = {  # background of the word that says how it goes; white text on each has a contrast of 4.5 and more
-    "running": "#00724F",
-    "paused": "#8A5A00",
-    "stopped": "#555555",
-    "done": "#005A8E",
-    "failed": "#B03A00",
-    "idle": "#555555",
-}
-STYLE = """<style>
-.ganedu-dashboard { background: #fff; color: #333; padding: 10px 12px; border: 1px solid #ccc; border-radius: 4px;
-  width: max-content; max-width: 100%; box-sizing: border-box; overflow-x: auto;
-  --jp-widgets-label-color: #333; --jp-widgets-readout-color: #333; --jp-ui-font-color1: #333; }
-.ganedu-dashboard .widget-label, .ganedu-dashboard .widget-readout, .ganedu-dashboard .widget-html-content {
-  color: #333; }
-.ganedu-dashboard .widget-html-content { line-height: 1.35; font-size: 13px; }
-.ganedu-dashboard .widget-readout { background: #fff; }
-.ganedu-dashboard .jupyter-button { background: #e6e6e6; color: #222; }
-.ganedu-dashboard .jupyter-button:disabled { background: #f4f4f4; color: #777; opacity: 1; }
-.ganedu-dashboard .widget-image, .ganedu-dashboard img { image-rendering: pixelated; max-width: none; }
-.ganedu-dashboard svg { display: block; }
-.ganedu-dashboard svg + svg { margin-top: 8px; }
+STYLE = panel_style(
+    "dashboard",
+    """.ganedu-dashboard svg + svg { margin-top: 8px; }
 .ganedu-status { font: 13px/1.4 system-ui, sans-serif; font-variant-numeric: tabular-nums; white-space: nowrap; }
 .ganedu-status b { display: inline-block; min-width: 64px; padding: 1px 10px; margin-right: 10px; border-radius: 10px;
   color: #fff; text-align: center; }
 .ganedu-status span { display: inline-block; margin-right: 12px; min-width: 96px; }
 .ganedu-status span:nth-of-type(1) { min-width: 165px; }
 .ganedu-bar { height: 4px; margin-top: 6px; background: #ddd; border-radius: 2px; }
-.ganedu-bar div { height: 4px; background: #0072B2; border-radius: 2px; }
-</style>"""
+.ganedu-bar div { height: 4px; background: #0072B2; border-radius: 2px; }""",
+)
+BUTTON = {"width": "86px", "margin": "2px 6px 2px 0", "padding": "0 2px"}
+CHART_SECONDS = 0.5  # curves change more slowly than samples
 
 
 class Dashboard:
@@ -104,10 +87,10 @@ class Dashboard:
         self.status = widgets.HTML(layout=widgets.Layout(margin="0 0 8px 0", width="100%"))
         self.picture = widgets.VBox(layout=widgets.Layout(margin="0 12px 0 0", overflow="visible"))
         self.charts = widgets.HTML(layout=widgets.Layout(margin="0"))
-        self.pause = self._button("Pause", "Hold after this round", "pause", self._on_pause)
-        self.resume = self._button("Resume", "Go on", "play", self._on_resume)
-        self.step = self._button("Step", "Play one round and hold", "step-forward", self._on_step)
-        self.stop = self._button("Stop", "End the run; the model keeps what it has learned", "stop", self._on_stop)
+        self.pause = button("Pause", "Hold after this round", "pause", self._on_pause, **BUTTON)
+        self.resume = button("Resume", "Go on", "play", self._on_resume, **BUTTON)
+        self.step = button("Step", "Play one round and hold", "step-forward", self._on_step, **BUTTON)
+        self.stop = button("Stop", "End the run; the model keeps what it has learned", "stop", self._on_stop, **BUTTON)
         self.lr, self._readings, rows = {}, {}, []
         for player in self.trainer.optimizers:
             present = self.trainer.lr(player)
@@ -148,20 +131,8 @@ class Dashboard:
         controls = widgets.HBox(
             [buttons, widgets.VBox(rows)], layout=widgets.Layout(margin="8px 0 0 0", flex_flow="row wrap")
         )
-        self.widget = widgets.VBox(
-            [widgets.HTML(STYLE, layout=widgets.Layout(display="none")), self.status, pictures, controls]
-        )
+        self.widget = widgets.VBox([hidden_style(STYLE), self.status, pictures, controls])
         self.widget.add_class("ganedu-dashboard")
-
-    def _button(self, text, tooltip, icon, pressed):
-        button = widgets.Button(
-            description=text,
-            tooltip=tooltip,
-            icon=icon,
-            layout=widgets.Layout(width="86px", margin="2px 6px 2px 0", padding="0 2px"),
-        )
-        button.on_click(lambda _: pressed())
-        return button
 
     def _row(self, slider, name):
         self._readings[name] = widgets.HTML(layout=widgets.Layout(width="90px", margin="2px 0 2px 6px"))
@@ -174,7 +145,7 @@ class Dashboard:
         if in_notebook():
             from IPython.display import display
 
-            keep_subshells(_family(self.widget))
+            keep_subshells(family(self.widget))
             display(self.widget)
 
     # --- what a hand does ------------------------------------------------------------------------------------
@@ -394,11 +365,6 @@ class Dashboard:
             return 0.0
         (first, first_round), (last, last_round) = self._speeds[0], self._speeds[-1]
         return (last_round - first_round) / max(last - first, 1e-9)
-
-
-def _family(widget):
-    """A widget and everything in it."""
-    return [widget, *(member for child in getattr(widget, "children", ()) for member in _family(child))]
 
 
 def _duration(seconds):

@@ -9,7 +9,8 @@ from html import escape
 
 from ganedu.arguments import real_number
 from ganedu.diagnosis import EARLY, HEALTHY, Doctor
-from ganedu.views.drivers import choose_driver, keep_subshells
+from ganedu.views.drivers import choose_driver
+from ganedu.views.widgets import hidden_style, keep_subshells, panel_style
 
 SECONDS = 1.5  # of training between two looks, at least
 ADVANCE = 6  # looks without fresh samples that are not saved up for: a course is seen before a short run is over
@@ -19,18 +20,18 @@ COLORS = {
 }  # background of a verdict's name; white text has a contrast of 4.5 and more
 TROUBLE = "#B03A00"
 MARKS = {HEALTHY: "✓", EARLY: "…"}  # said by a sign as well as by a colour
-STYLE = """<style>
-.ganedu-doctor { background: #fff; color: #333; padding: 10px 12px; border: 1px solid #ccc; border-radius: 4px;
-  margin-top: 8px; width: 860px; max-width: 100%; box-sizing: border-box; }
-.ganedu-doctor .widget-html-content { line-height: 1.4; font-size: 13px; color: #333; white-space: normal; }
+STYLE = panel_style(
+    "doctor",
+    """.ganedu-doctor { margin-top: 8px; width: 860px; }
+.ganedu-doctor .widget-html-content { white-space: normal; }
 .ganedu-doctor p, .ganedu-doctor ul { margin: 4px 0 0 0; }
 .ganedu-doctor ul { padding-left: 20px; }
 .ganedu-doctor li { margin: 1px 0; }
 .ganedu-doctor .ganedu-verdict { display: inline-block; padding: 1px 10px; margin-right: 8px; border-radius: 10px;
   color: #fff; font-weight: 600; }
 .ganedu-doctor .ganedu-head { color: #555; font-variant-numeric: tabular-nums; }
-.ganedu-doctor .ganedu-finding { margin-top: 6px; }
-</style>"""
+.ganedu-doctor .ganedu-finding { margin-top: 6px; }""",
+)
 
 
 class Panel:
@@ -63,7 +64,7 @@ class Panel:
         self._spent = self.doctor.seconds if self.doctor else 0.0
         self._light = 0  # looks since the last with fresh samples
         self.text = widgets.HTML(layout=widgets.Layout(width="100%", margin="0"))
-        style = widgets.HTML(STYLE, layout=widgets.Layout(display="none"))
+        style = hidden_style(STYLE)
         self.widget = widgets.VBox([style, self.text])
         self.widget.add_class("ganedu-doctor")
         keep_subshells([self.widget, style, self.text])

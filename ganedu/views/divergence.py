@@ -11,8 +11,9 @@ import numpy as np
 
 from ganedu.arguments import real_number
 from ganedu.views.charts import line_chart
-from ganedu.views.drivers import choose_driver, keep_subshells
+from ganedu.views.drivers import choose_driver
 from ganedu.views.figure import CRITIC, FAKE, REAL, in_notebook, show
+from ganedu.views.widgets import hidden_style, keep_subshells, panel_style
 
 FARTHEST = 12.0  # of the mean
 WIDTHS = (0.2, 3.0)  # of both standard deviations
@@ -30,20 +31,15 @@ NUMBERS = {  # key of ``measure``: (name, what it says)
     "saturating": ("saturating", "gradient in t of E[log(1 − D*)]"),
     "nonsaturating": ("non-saturating", "gradient in t of −E[log D*]"),
 }
-STYLE = """<style>
-.ganedu-divergence { background: #fff; color: #333; padding: 10px 12px; border: 1px solid #ccc; border-radius: 4px;
-  width: max-content; max-width: 100%; box-sizing: border-box; overflow-x: auto;
-  --jp-widgets-label-color: #333; --jp-widgets-readout-color: #333; --jp-ui-font-color1: #333; }
-.ganedu-divergence .widget-label, .ganedu-divergence .widget-readout { color: #333; }
-.ganedu-divergence .widget-readout { background: #fff; }
-.ganedu-divergence svg { display: block; }
-.ganedu-numbers { border-collapse: collapse; font: 13px/1.5 system-ui, sans-serif; color: #333; }
+STYLE = panel_style(
+    "divergence",
+    """.ganedu-numbers { border-collapse: collapse; font: 13px/1.5 system-ui, sans-serif; color: #333; }
 .ganedu-numbers td { padding: 1px 10px 1px 0; border: 0; text-align: left; background: #fff; color: #333;
   white-space: nowrap; }
 .ganedu-numbers td.ganedu-number { font-variant-numeric: tabular-nums; text-align: right; min-width: 62px;
   font-weight: 600; }
-.ganedu-numbers tr.ganedu-part td { border-top: 1px solid #ccc; }
-</style>"""
+.ganedu-numbers tr.ganedu-part td { border-top: 1px solid #ccc; }""",
+)
 
 
 def measure(mean, std=1.0, real_std=1.0):
@@ -111,7 +107,7 @@ class Divergence:
             slider.observe(lambda change: self.update(), names="value")
         left = widgets.VBox([*sliders, self.table], layout=widgets.Layout(margin="0 10px 0 0", flex="0 0 auto"))
         right = widgets.VBox([self.densities, self.distances, self.gradients], layout=widgets.Layout(flex="0 0 auto"))
-        self.widget = widgets.VBox([widgets.HTML(STYLE), widgets.HBox([left, right])])
+        self.widget = widgets.VBox([hidden_style(STYLE), widgets.HBox([left, right])])
         self.widget.add_class("ganedu-divergence")
         keep_subshells([*sliders, self.densities, self.distances, self.gradients, self.table])
         self.update()

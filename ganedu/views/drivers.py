@@ -133,17 +133,5 @@ class Background:
             raise self.error.with_traceback(self._traceback)
 
 
-def keep_subshells(widgets):
-    """Let the messages of ``widgets`` go to the subshell that the front end has chosen for them.
-
-    A subshell listens while a cell runs. ipykernel 7.4 would send them to where the widget last wrote from: the main
-    shell, which is busy with that cell. Earlier ones have no such rule.
-    """
-    for widget in widgets:
-        comm = getattr(widget, "comm", None)
-        if hasattr(comm, "_reply_subshell_for"):
-            comm._reply_subshell_for = lambda data, chosen: chosen
-
-
 def _interrupted(trainer, target):
     return f"Interrupted at round {trainer.round:,} of {target:,}. The model keeps what it has learned."

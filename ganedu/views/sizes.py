@@ -1,14 +1,14 @@
 """The size of a transposed convolution, stamp by stamp, with a slider for each number: ``stamp_sizes()``."""
 
-import base64
 from html import escape
 
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from ganedu.upsampling import overlap_counts, transposed_size
-from ganedu.views.drivers import choose_driver, keep_subshells
+from ganedu.views.drivers import choose_driver
 from ganedu.views.figure import CRITIC, FAKE, as_png, in_notebook, show
+from ganedu.views.widgets import inline_image, keep_subshells
 
 NUMBERS = {  # argument: (what its slider is called, least, most)
     "size": ("input size n", 1, 8),
@@ -85,9 +85,7 @@ def stamp_sizes(size=5, kernel=3, stride=2, padding=1, output_padding=1):
         except ValueError as error:  # the sentence says what does not fit
             picture.value = f"<p>No such layer. {escape(str(error))}.</p>"
             return
-        coded = base64.b64encode(png).decode()
-        alt = escape(f"Stamps of a transposed convolution: {arithmetic(**numbers)}.")
-        picture.value = f'<img src="data:image/png;base64,{coded}" alt="{alt}">'
+        picture.value = inline_image(png, f"Stamps of a transposed convolution: {arithmetic(**numbers)}.")
 
     put()
     for slider in sliders.values():

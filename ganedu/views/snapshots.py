@@ -1,10 +1,10 @@
 """A slider through the stored moments of a run: ``browse(draw, steps)``."""
 
-import base64
 from html import escape
 
-from ganedu.views.drivers import choose_driver, keep_subshells
+from ganedu.views.drivers import choose_driver
 from ganedu.views.figure import as_png, in_notebook, show
+from ganedu.views.widgets import inline_image, keep_subshells
 
 
 def browse(draw, steps, *, label="round", start=None, caption="", alt=""):
@@ -39,8 +39,7 @@ def browse(draw, steps, *, label="round", start=None, caption="", alt=""):
     picture = widgets.HTML()
 
     def put(step):
-        coded = base64.b64encode(as_png(draw(step))).decode()
-        picture.value = f'<img src="data:image/png;base64,{coded}" alt="{escape(alt or caption)}">'
+        picture.value = inline_image(as_png(draw(step)), alt or caption)
 
     put(start)
     slider.observe(lambda change: put(change["new"]), names="value")

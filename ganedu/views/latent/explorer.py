@@ -3,7 +3,6 @@
 Made of plain ipywidgets, which JupyterLab and Colab both take.
 """
 
-import base64
 import contextlib
 import math
 import threading
@@ -12,29 +11,22 @@ from html import escape
 import torch
 
 from ganedu.arguments import one_of
-from ganedu.views.drivers import choose_driver, keep_subshells
+from ganedu.views.drivers import choose_driver
 from ganedu.views.figure import FAKE, in_notebook, show
 from ganedu.views.images import enlarge, png_bytes, tile, to_pixels
 from ganedu.views.latent.plane import STEPS, WAYS, Plane, map_layout, still, walk
 from ganedu.views.latent.space import LatentSpace
+from ganedu.views.widgets import button, family, hidden_style, inline_image, keep_subshells, panel_style
 
-MAX_SAVED = 8
-SIDE = 168  # screen pixels, about, of the sample
-STYLE = """<style>
-.ganedu-latent { background: #fff; color: #333; padding: 10px 12px; border: 1px solid #ccc; border-radius: 4px;
-  width: max-content; max-width: 100%; box-sizing: border-box; overflow-x: auto;
-  --jp-widgets-label-color: #333; --jp-widgets-readout-color: #333; --jp-ui-font-color1: #333; }
-.ganedu-latent .widget-label, .ganedu-latent .widget-readout, .ganedu-latent .widget-html-content { color: #333; }
-.ganedu-latent .widget-html-content { line-height: 1.4; font-size: 13px; }
-.ganedu-latent .widget-readout { background: #fff; }
-.ganedu-latent .jupyter-button { background: #e6e6e6; color: #222; }
-.ganedu-latent .jupyter-button.mod-active { background: #005A8E; color: #fff; }
-.ganedu-latent .jupyter-button:disabled { background: #f4f4f4; color: #777; opacity: 1; }
-.ganedu-latent img { image-rendering: pixelated; max-width: none; display: block; margin: 0; }
+STYLE = panel_style(
+    "latent",
+    """.ganedu-latent img { display: block; margin: 0; }
 .ganedu-pair { display: flex; gap: 12px; }
 .ganedu-pair figure { margin: 0; }
-.ganedu-pair figcaption { padding-top: 3px; font-size: 12px; min-height: 50px; white-space: pre-line; }
-</style>"""
+.ganedu-pair figcaption { padding-top: 3px; font-size: 12px; min-height: 50px; white-space: pre-line; }""",
+)
+MAX_SAVED = 8
+SIDE = 168  # screen pixels, about, of the sample
 
 
 def explore(
@@ -74,11 +66,6 @@ def explore(
         show(still(plane), caption, alt)
     else:
         LatentExplorer(plane, way).show()
-
-
-def _family(widget):
-    """A widget and everything in it."""
-    return [widget, *(member for child in getattr(widget, "children", ()) for member in _family(child))]
 
 
 class LatentExplorer:
@@ -138,9 +125,9 @@ class LatentExplorer:
         self.now = widgets.HTML(layout=Layout(margin="0 0 4px 0"))
         self.where = widgets.HTML(layout=Layout(margin="0 0 4px 0", width="350px"))
         self.strip = widgets.HTML(layout=Layout(margin="4px 0 0 0"))
-        self.random = self._button(widgets, "Random", "Start from another draw of z", "random", self._on_random)
-        self.save = self._button(widgets, "Save", "Keep the sample that is shown", "plus", self._on_save)
-        self.forget = self._button(widgets, "Forget", "Drop the sample that was saved last", "minus", self._on_forget)
+        self.random = button("Random", "Start from another draw of z", "random", self._on_random, width="92px")
+        self.save = button("Save", "Keep the sample that is shown", "plus", self._on_save, width="92px")
+        self.forget = button("Forget", "Drop the sample that was saved last", "minus", self._on_forget, width="92px")
         self.way = widgets.ToggleButtons(options=list(WAYS), value=self._way, style={"button_width": "90px"})
         self.play = widgets.Play(min=0, max=0, value=0, interval=100, disabled=True)
         self.frame = widgets.IntSlider(
@@ -178,7 +165,7 @@ class LatentExplorer:
             ],
             layout=Layout(width="360px"),
         )
-        style = widgets.HTML(STYLE, layout=Layout(display="none"))
+        style = hidden_style(STYLE)
         self.widget = widgets.VBox(
             [style, widgets.HBox([left, right], layout=Layout(flex_flow="row wrap")), self.strip]
         )
@@ -188,16 +175,11 @@ class LatentExplorer:
         modules = dict(self.space.G.named_modules())
         return [(name, size, modules[name]) for name, size in self.plane.layers.items()]
 
-    def _button(self, widgets, text, tooltip, icon, pressed):
-        button = widgets.Button(description=text, tooltip=tooltip, icon=icon, layout=widgets.Layout(width="92px"))
-        button.on_click(lambda _: pressed())
-        return button
-
     def show(self):
         """Display the widget."""
         from IPython.display import display
 
-        keep_subshells(_family(self.widget))
+        keep_subshells(family(self.widget))
         display(self.widget)
 
     @contextlib.contextmanager
@@ -362,8 +344,7 @@ class LatentExplorer:
 
 
 def _img(pixels, alt):
-    coded = base64.b64encode(png_bytes(pixels, quick=True)).decode()
-    return f'<img src="data:image/png;base64,{coded}" alt="{escape(alt)}">'
+    return inline_image(png_bytes(pixels, quick=True), alt)
 
 
 def _pair(figures, scale):

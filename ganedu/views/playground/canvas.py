@@ -5,9 +5,9 @@ import threading
 import ipywidgets as widgets
 
 from ganedu.views.charts import INK, LEFT, TOP
-from ganedu.views.drivers import keep_subshells
 from ganedu.views.playground.data import CELLS, LEVELS
 from ganedu.views.playground.scene import SIZE
+from ganedu.views.widgets import keep_subshells
 
 CELL = SIZE // CELLS  # pixels
 CANVAS_STYLE = f"""<style>

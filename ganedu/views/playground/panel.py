@@ -14,13 +14,13 @@ from html import escape
 import ipywidgets as widgets
 
 from ganedu.views.charts import INK, LEFT, line_chart
-from ganedu.views.dashboard import STATE_COLORS, STYLE, _family
-from ganedu.views.drivers import keep_subshells
+from ganedu.views.dashboard import STYLE
 from ganedu.views.figure import CRITIC, FAKE
 from ganedu.views.playground.canvas import CANVAS_STYLE, Canvas
 from ganedu.views.playground.data import rasterise
 from ganedu.views.playground.game import formulas
 from ganedu.views.playground.scene import GAPS, LAYERS, RIGHT, SIZE, distances_chart, svg
+from ganedu.views.widgets import STATE_COLORS, family, hidden_style, keep_subshells
 
 PAUSED_SECONDS = 0.04  # between two pictures where nothing is held up by drawing them
 PICTURE_SHARE, PICTURE_SECONDS = 0.08, 0.1  # of the time, at most; and from one to the next, at least
@@ -195,7 +195,7 @@ class Panel:
         wrap = widgets.Layout(flex_flow="row wrap", align_items="flex-start", overflow="visible")
         self.widget = widgets.VBox(
             [
-                widgets.HTML(STYLE + CANVAS_STYLE + PANEL_STYLE, layout=widgets.Layout(display="none")),
+                hidden_style(STYLE, CANVAS_STYLE, PANEL_STYLE),
                 top,
                 toolbar,
                 self.hint,
@@ -244,7 +244,7 @@ class Panel:
         if in_notebook():
             from IPython.display import display
 
-            keep_subshells(_family(self.widget))
+            keep_subshells(family(self.widget))
             display(self.widget)
 
     # --- what a hand does -------------------------------------------------------------------------------------------
