@@ -199,7 +199,7 @@ def main(kinds, seeds):
                 for verdict in doctor.verdicts if not ok else doctor.verdicts[:3]:
                     print(f"        {verdict.name}: {verdict.evidence}")
                 if not ok or "-v" in sys.argv:
-                    for key in ("pairs", "sureness", "push", "gap", "spread", "lost", "output", "g_grad"):
+                    for key in ("roc_auc", "sureness", "push", "energy_distance", "spread", "lost", "output", "g_grad"):
                         values = [v for v in doctor.history.get(key, []) if v is not None]
                         print(f"          {key:9}", " ".join(f"{v:.2g}" for v in values[-16:]))
     print(f"{time.process_time() - total:.1f} CPU s")

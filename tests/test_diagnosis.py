@@ -180,7 +180,7 @@ def test_without_modes_or_classes_neighbours_tell():
 
 def test_the_gap_is_the_energy_distance():
     real, fake = torch.randn(80, 1), 0.5 * torch.randn(80, 1) + 1
-    gap, spread = Examiner(real).gap_and_spread(fake)
+    gap, spread = Examiner(real).distance_and_spread(fake)
     # scipy's is the root, and counts the pairs of a sample with itself
     within = [np.abs(x.numpy() - x.numpy().T).mean() for x in (real, fake)]
     expected = energy_distance(real[:, 0], fake[:, 0]) ** 2 - sum(within) / 79
@@ -192,7 +192,7 @@ def test_the_gap_is_the_energy_distance():
 def test_one_point_of_the_data_has_gap_one():
     real = torch.randn(4000, 2, generator=torch.Generator().manual_seed(0))
     # of a point mass at distance r from the centre of a Gaussian: 2 E|x - p| / E|x - x'| - 1, at r = 0 2 / sqrt(2) - 1
-    gap, spread = Examiner(real).gap_and_spread(torch.zeros(50, 2))
+    gap, spread = Examiner(real).distance_and_spread(torch.zeros(50, 2))
     assert gap == pytest.approx(2**0.5 - 1, abs=0.03) and spread == 0
 
 
@@ -256,7 +256,7 @@ def test_the_objective_is_read_from_the_game(game, words):
     game, data = game(), ring(8)
     x, z = data.sample(64), game.sample_z(64)
     before = torch.get_rng_state(), [p.clone() for p in game.parameters()]
-    assert read(game, x, z).name == words
+    assert read(game, {"x": x, "z": z}).name == words
     assert torch.equal(torch.get_rng_state(), before[0])
     assert all(torch.equal(a, b) and a.grad is None for a, b in zip(game.parameters(), before[1]))
     assert game.training and not game.D._forward_hooks
@@ -267,8 +267,8 @@ def test_an_unknown_objective_is_left_unread():
         def d_loss(self, x, z):
             return self.D(x).exp().mean() + self.D(self.G(z)).square().square().mean()
 
-    assert read(Other(""), ring(8).sample(64), torch.randn(64, 4)) is None
-    assert read(Solo(), torch.randn(64, 1), torch.randn(64, 2)) is None
+    assert read(Other(""), {"x": ring(8).sample(64), "z": torch.randn(64, 4)}) is None
+    assert read(Solo(), {"x": torch.randn(64, 1), "z": torch.randn(64, 2)}) is None
 
 
 @pytest.mark.parametrize("reading", KNOWN, ids=lambda reading: reading.name)
@@ -308,10 +308,10 @@ def test_an_ordinary_history_of_a_trainer_is_enough():
 
 def test_a_critic_cannot_be_too_strong():
     ahead = course(
-        d_loss=lambda i: -3.0, g_loss=lambda i: 1.0, d_real=lambda i: 2.0, d_fake=lambda i: -1.0, pairs=lambda i: 1.0
+        d_loss=lambda i: -3.0, g_loss=lambda i: 1.0, d_real=lambda i: 2.0, d_fake=lambda i: -1.0, roc_auc=lambda i: 1.0
     )
     assert names(ahead, objective=losses.wasserstein) == [HEALTHY]
-    near_zero = course(d_loss=lambda i: 0.001, g_loss=lambda i: 0.0, pairs=lambda i: 0.5)
+    near_zero = course(d_loss=lambda i: 0.001, g_loss=lambda i: 0.0, roc_auc=lambda i: 0.5)
     assert names(near_zero, objective=losses.wasserstein) == [HEALTHY]
     assert names(near_zero, objective=losses.hinge) == [HEALTHY]  # its loss is small, but it ranks no pair rightly
 
@@ -339,13 +339,13 @@ def test_swings_are_oscillation_and_noise_is_not():
 def test_progress_is_not_a_fault():
     better = course(
         d_loss=lambda i: 0.05,
-        pairs=lambda i: 1.0,
+        roc_auc=lambda i: 1.0,
         sureness=lambda i: 0.05,
-        gap=lambda i: 2.0 * 0.9**i,
+        energy_distance=lambda i: 2.0 * 0.9**i,
         push=lambda i: 1,
     )
     assert names(better, objective=losses.nonsaturating) == [HEALTHY]
-    better["gap"] = [2.0] * 20
+    better["energy_distance"] = [2.0] * 20
     assert names(better, objective=losses.nonsaturating) == [STRONG]
 
 
@@ -377,7 +377,7 @@ def test_advice_can_be_followed_as_it_stands(kind):
 
 
 def test_the_penalty_that_is_there_is_the_one_to_raise():
-    won = course(d_loss=lambda i: 0.02, pairs=lambda i: 1.0)
+    won = course(d_loss=lambda i: 0.02, roc_auc=lambda i: 1.0)
     advice = " ".join(diagnose(won, objective=losses.hinge, settings={"r1_gamma": 0.5, "n_critic": 5})[0].advice)
     assert "game.r1_gamma = 2" in advice and "trainer.set_n_critic(1) in place of 5" in advice
 
@@ -442,9 +442,9 @@ def test_what_is_measured_is_what_the_trainer_has():
     assert found.history["g_grad"][-1] == pytest.approx(float(gradients.norm()), rel=1e-5)
     assert found.history["d_weight"][-1] == max(float(p.detach().abs().max()) for p in trainer.game.D.parameters())
     with torch.no_grad():
-        real, fake = trainer.game.D(found.x)[:, 0], trainer.game.D(trainer.game.G(found.z))[:, 0]
+        real, fake = trainer.game.D(found.batch["x"])[:, 0], trainer.game.D(trainer.game.G(found.batch["z"]))[:, 0]
     ranked = np.mean([[float(a > b) for b in fake[:50]] for a in real[:50]])
-    assert abs(found.history["pairs"][-1] - ranked) < 0.15
+    assert abs(found.history["roc_auc"][-1] - ranked) < 0.15
     assert found.history["d_loss"][-1] == trainer.history["d_loss"][-1]
 
 

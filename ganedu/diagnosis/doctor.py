@@ -13,7 +13,7 @@ from ganedu.data.images import ImageData
 from ganedu.diagnosis.objective import Ear, aside, read
 from ganedu.diagnosis.samples import Examiner
 from ganedu.diagnosis.verdicts import EARLY, Verdict, conclude
-from ganedu.gan import Game
+from ganedu.gan import GAN, call
 from ganedu.metrics.features import classify_features, digit_features
 
 
@@ -46,8 +46,8 @@ class Doctor:
 
     Attributes:
         history: a dict of lists, one entry a look: "round"; "d_loss", "g_loss" and what the game observes, as last logged;
-            "pairs": share of pairs (real, fake) that D ranks rightly; "sureness" and "push": see ``Reading``; "output":
-            D's largest output; "gap" and "spread": see ``Exam``; "lost": number of modes or classes missing; "d_grad",
+            "roc_auc": ROC AUC of D, the share of pairs (real, fake) that it ranks rightly, 1/2 for a tie; "sureness" and "push": see ``Reading``; "output":
+            D's largest output; "energy_distance" and "spread": see ``Exam``; "lost": number of modes or classes missing; "d_grad",
             "g_grad": norm of the gradient of the last update; "d_weight", "g_weight": largest weight. None where it
             cannot be had.
         verdicts: a list of ``Verdict``, of the last look.
@@ -61,9 +61,8 @@ class Doctor:
         self._draw = torch.Generator(trainer.device).manual_seed(trainer.seed + 4)
         small = trainer.fixed_x[0].numel() <= 64
         self.n, self.n_full, self.full_every = (400, 400, 1) if small else (128, 256, 4)
-        self.x = data.sample(self.n, self._draw)
-        self.z = game.sample_z(self.n, self._draw)
-        self.reading = read(game, self.x[:64], self.z[:64])
+        self.batch = game.draw(data, self.n, self._draw)
+        self.reading = read(game, self._few(64))
         self.examiner = self._examiner(classifier, features) if self._makes_samples() else None
         self._exams = collections.deque(maxlen=3)
         self.history, self.looks, self.seconds = {"round": []}, 0, 0.0
@@ -71,13 +70,17 @@ class Doctor:
         self.costs = self._try_out()
 
     def _makes_samples(self):
-        """Whether the game makes samples of latents alone that compare with the data."""
+        """Whether the game makes samples that compare with real ones."""
         game = self.trainer.game
-        if not isinstance(game, Game) or type(game).generate is Game.generate:
+        try:
+            with aside(game, self.trainer.device):
+                real, made = call(game.compare, self._few(2))
+        except NotImplementedError:
             return False
-        with aside(game, self.trainer.device):
-            made = game.generate(self.z[:2])
-        return isinstance(made, torch.Tensor) and made.shape[1:] == self.x.shape[1:]
+        return isinstance(made, torch.Tensor) and made.shape[1:] == real.shape[1:]
+
+    def _few(self, n):
+        return {name: entry[:n] for name, entry in self.batch.items()}
 
     def _examiner(self, classifier, features):
         data = self.trainer.data
@@ -86,8 +89,9 @@ class Doctor:
             classifier, features = digits.labels, features or digits.features
         modes = data if all(hasattr(data, name) for name in ("means", "std", "weights")) else None
         classes = data.classes if classifier is not None and isinstance(data, ImageData) else ()
-        with torch.no_grad():
-            return Examiner(data.sample(2 * self.n_full, self._draw), modes, classifier, features, classes)
+        with aside(self.trainer.game, self.trainer.device):
+            real = call(self.trainer.game.compare, self.trainer.game.draw(data, 2 * self.n_full, self._draw))[0]
+            return Examiner(real, modes, classifier, features, classes)
 
     def _try_out(self):
         """Seconds of a look without and with fresh samples; nothing is kept."""
@@ -135,8 +139,8 @@ class Doctor:
         with aside(trainer.game, trainer.device):
             signs |= self._of_outputs()
             if full and self.examiner is not None:
-                z = trainer.game.sample_z(self.n_full, self._draw)
-                self._exams.append(self.examiner(trainer.game.generate(z)))
+                batch = trainer.game.draw(trainer.data, self.n_full, self._draw)
+                self._exams.append(self.examiner(call(trainer.game.compare, batch)[1]))
                 signs["lost"] = len(self.examiner.missing([self._exams[-1]])) if self.examiner.parts else None
         return signs
 
@@ -158,22 +162,20 @@ class Doctor:
 
     def _of_outputs(self):
         game, signs, x_fake = self.trainer.game, {}, None
-        if isinstance(getattr(game, "D", None), torch.nn.Module):
-            with Ear(game.D, self.x) as heard:
-                game.observe(self.x, self.z)
-            x_fake = heard.x_fake
-            if heard.real is not None and heard.fake is not None:
-                real, fake = heard.real.double(), heard.fake.double()
-                above = real[:, None] - fake
-                signs["pairs"] = float(((above > 0).double() + 0.5 * (above == 0)).mean())
-                signs["output"] = float(torch.cat([real, fake]).abs().max())
-                if self.reading is not None:
-                    signs["sureness"] = self.reading.sureness(real, fake)
-                    signs["push"] = self.reading.push(real, fake)
+        if isinstance(game, GAN):
+            with Ear(game.D, self.batch["x"]) as heard:
+                real, fake = (logits.flatten(1).mean(1).double() for logits in call(game.judge, self.batch))
+            x_fake = heard.x_fake  # for the examiner: made once
+            above = real[:, None] - fake
+            signs["roc_auc"] = float(((above > 0).double() + 0.5 * (above == 0)).mean())
+            signs["output"] = float(torch.cat([real, fake]).abs().max())
+            if self.reading is not None:
+                signs["sureness"] = self.reading.sureness(real, fake)
+                signs["push"] = self.reading.push(real, fake)
         if self.examiner is not None:
-            if x_fake is None or x_fake.shape != self.x.shape:
-                x_fake = game.generate(self.z)
-            signs["gap"], signs["spread"] = self.examiner.gap_and_spread(x_fake)
+            if x_fake is None or x_fake.shape != self.batch["x"].shape:
+                x_fake = call(game.compare, self.batch)[1]
+            signs["energy_distance"], signs["spread"] = self.examiner.distance_and_spread(x_fake)
         return signs
 
     def _settings(self):

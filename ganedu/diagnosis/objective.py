@@ -11,6 +11,7 @@ from typing import NamedTuple
 import torch
 
 from ganedu import losses
+from ganedu.gan import call
 from ganedu.losses import Objective
 from ganedu.training import evaluating
 
@@ -63,29 +64,30 @@ SHIFTS = ((0.0, 0.0), (3.0, 0.0), (-3.0, 0.0), (0.0, 3.0), (0.0, -3.0), (2.1, 1.
 SAME = 2e-3  # relative difference up to which two losses are one formula
 
 
-def read(game, x, z):
+def read(game, batch):
     """The ``Reading`` of a game of D and G, or None where no formula of ``ganedu.losses`` fits.
 
     Penalties do not matter: they depend on D's slope, which a shift of its output leaves alone.
 
     Args:
         game: a game; its nets are run in eval mode and left as they are.
-        x, z: a real batch and as many latents.
+        batch: what ``game.draw`` gives.
     """
     if isinstance(getattr(game, "objective", None), Objective):
         return named_reading(game.objective)
-    if set(getattr(game, "players", ())) != {"D", "G"}:
+    if set(getattr(game, "players", ())) != {"D", "G"} or not hasattr(game, "judge"):
         return None
+    x = batch["x"]
     with aside(game, x.device):
         with torch.no_grad(), Ear(game.D, x) as heard:
-            game.observe(x, z)
+            call(game.judge, batch)
         if heard.real is None or heard.fake is None:
             return None
 
         def play(a, b):
             torch.manual_seed(0)  # a penalty draws: the same in every play, so that it drops out
             with torch.enable_grad(), Ear(game.D, x, a, b):
-                return game.d_loss(x, z).item(), game.g_loss(x, z).item()
+                return game.loss("D", batch).item(), game.loss("G", batch).item()
 
         return _recognised(play, heard.real.double(), heard.fake.double())
 
@@ -147,13 +149,15 @@ class Ear:
         self._handle.remove()
 
     def _hear(self, module, inputs, output):
-        if not isinstance(output, torch.Tensor) or not inputs:
+        logits, *others = output if isinstance(output, tuple) else (output,)  # AC-GAN's D has a second head
+        if not isinstance(logits, torch.Tensor) or not inputs:
             return None
         if inputs[0] is self.x:
-            self.real = output.detach().flatten(1).mean(1)
-            return output + self.on_real
-        self.fake, self.x_fake = output.detach().flatten(1).mean(1), inputs[0].detach()
-        return output + self.on_fake
+            self.real, shifted = logits.detach().flatten(1).mean(1), logits + self.on_real
+        else:
+            self.fake, self.x_fake = logits.detach().flatten(1).mean(1), inputs[0].detach()
+            shifted = logits + self.on_fake
+        return (shifted, *others) if others else shifted
 
 
 @contextlib.contextmanager

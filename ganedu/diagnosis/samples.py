@@ -17,7 +17,7 @@ class Exam(NamedTuple):
     Attributes:
         n: fakes in the batch.
         spread: mean distance of two fakes, as a share of that of two real samples.
-        gap: energy distance of fakes and real samples, in units of the latter: 0 for the same distribution, 1 for all
+        energy_distance: of fakes and real samples, in units of the latter: 0 for the same distribution, 1 for all
             fakes on one real sample, about 2 t for fakes t times as far away as the data is wide.
         precision: share of the fakes near a mode, or in a real sample's ball (its radius reaches the fifth neighbour).
         covered: share of the real samples with a fake in their ball; of the modes' weights that are reached, for modes.
@@ -27,7 +27,7 @@ class Exam(NamedTuple):
 
     n: int
     spread: float
-    gap: float
+    energy_distance: float
     precision: float
     covered: float
     counts: torch.Tensor | None
@@ -84,22 +84,22 @@ class Examiner:
             self.dues = present / len(real)
             self.parts = tuple(classes) or tuple(str(k) for k in range(len(present)))
 
-    def gap_and_spread(self, fakes):
-        """(gap, spread) of (N, ...) fakes: see ``Exam``."""
+    def distance_and_spread(self, fakes):
+        """(energy distance, spread) of (N, ...) fakes: see ``Exam``."""
         fakes = self._embed(fakes)
         within = _mean_distance(fakes)
-        gap = (2 * float(torch.cdist(self._real, fakes).mean()) - within - self._width) / self._width
-        return max(gap, 0.0), within / self._width
+        distance = (2 * float(torch.cdist(self._real, fakes).mean()) - within - self._width) / self._width
+        return max(distance, 0.0), within / self._width
 
     def __call__(self, fakes):
         """The ``Exam`` of (N, ...) fakes."""
         fakes = fakes.detach()
-        gap, spread = self.gap_and_spread(fakes)
+        distance, spread = self.distance_and_spread(fakes)
         if self.modes is not None:
             found = mode_coverage(fakes, self.modes.means, self._radius, within=1.0, at_least=1)
             counts = found.counts.cpu()
             reached = counts >= LOST * self.dues * len(fakes)
-            return Exam(len(fakes), spread, gap, found.good, float(self.dues[reached].sum()), counts, counts)
+            return Exam(len(fakes), spread, distance, found.good, float(self.dues[reached].sum()), counts, counts)
         sought = self._embed(fakes) if self.features is None else self.features(fakes).double()
         inside = _exact(self._sought, sought) <= self._radii[:, None]
         near, reached = inside.any(0), inside.any(1).cpu()
@@ -109,7 +109,7 @@ class Examiner:
             named = torch.bincount(labels.cpu(), minlength=k)[:k]
             counts = torch.bincount(labels[near].cpu(), minlength=k)[:k]
         covered = float(reached.double().mean())
-        return Exam(len(fakes), spread, gap, float(near.double().mean()), covered, counts, named)
+        return Exam(len(fakes), spread, distance, float(near.double().mean()), covered, counts, named)
 
     def missing(self, exams, near=False):
         """Names of the parts of which none of the ``exams`` has a tenth of what it is due.

@@ -22,15 +22,15 @@ LOOKS = 6  # fewer looks say nothing about a course of things
 WINDOW = 12  # looks that a verdict rests on, at most: older ones are over
 SWINGS = 30  # looks in which swings are counted, at most; the later half where there are fewer than twice as many
 SURE = 0.2  # D's loss, as a share of a tie's, below which D has nothing left to learn; honest games stay above 0.3
-RIGHT = 0.97  # share of pairs that such a D ranks rightly
+RIGHT = 0.97  # ROC AUC of such a D
 DEAF = 0.03  # G's slope in D's output, as a share of a tie's, below which it hardly hears D
 FADED = 1e-3  # G's gradient, as a share of the largest so far; a game that has converged keeps some per cent
-FAR = 0.05  # gap to the data below which there is nothing to complain about
-BETTER = 0.9  # the gap of the later half of the window, as a share of the earlier one's, that counts as progress
+FAR = 0.05  # energy distance to the data below which there is nothing to complain about
+BETTER = 0.9  # the energy distance of the window's later half, as a share of the earlier one's, that counts as progress
 NARROW = 0.4  # spread of the fakes, as a share of the data's, that is a collapse; honest games stay above 0.7
 FEW = 0.25  # share of the modes that is a collapse where all fakes sit on one or two of them
-WORST, BEST = 0.35, 0.65  # D ranks pairs worse than a coin, then better again: one swing of a game that circles
-SWING = 0.4  # of the largest gap in view: the gap fell and rose by as much
+WORST, BEST = 0.35, 0.65  # ROC AUC: D ranks worse than a coin, then better again: one swing of a game that circles
+SWING = 0.4  # of the largest energy distance in view: it fell and rose by as much
 BIG, GROWN = 100.0, 10.0  # size that is no loss of a sound game, and growth since the window's first third
 HUGE_WEIGHT, HUGE_GRADIENT = 30.0, 1e4
 
@@ -149,11 +149,11 @@ class _Course:
     @property
     def progressing(self):
         """Whether the fakes have come nearer to the data of late, or are there already."""
-        gap = self.recent("gap")
-        if not gap:
+        distance = self.recent("energy_distance")
+        if not distance:
             return False
-        before, after = _halves(gap)
-        return gap[-1] < FAR or after < BETTER * before
+        before, after = _halves(distance)
+        return distance[-1] < FAR or after < BETTER * before
 
 
 def _halves(values):
@@ -164,6 +164,11 @@ def _halves(values):
 def _rates(settings):
     lr = settings.get("lr") or {}
     return (lr.get("D"), lr.get("G")) if set(lr) >= {"D", "G"} else (None, None)
+
+
+def _has_d(settings):
+    """Whether a D plays. Unless the settings name the players, one does."""
+    return "D" in settings.get("lr", {"D": None})
 
 
 def _is_critic(reading):
@@ -194,17 +199,8 @@ def _blowing_up(course, settings):
     """Losses, D's outputs, gradients or weights that grow without an end in sight."""
     reading = course.reading
     unit = max(1.0, (reading.tie or 1.0) if reading else 1.0)
-    watched = (
-        ("d_loss", "D's loss", BIG * unit),
-        ("g_loss", "G's loss", BIG * unit),
-        ("output", "D's largest output", BIG),
-        ("d_weight", "D's largest weight", HUGE_WEIGHT),
-        ("g_weight", "G's largest weight", HUGE_WEIGHT),
-        ("d_grad", "D's gradient", HUGE_GRADIENT),
-        ("g_grad", "G's gradient", HUGE_GRADIENT),
-    )
     evidence = []
-    for key, words, size in watched:
+    for key, words, size in _watched(course.history, unit):
         values = course.history.get(key, [])
         broken = [r for r, v in zip(course.rounds, values) if v is not None and not math.isfinite(v)]
         if broken:
@@ -221,21 +217,32 @@ def _blowing_up(course, settings):
             evidence.append(f"{words} grew from {_short(first)} to {_short(last)} since round {start:,}")
     if not evidence:
         return None
-    advice, (of_d, of_g) = [], _rates(settings)
-    if of_d is not None:
-        for player, rate in (("D", of_d), ("G", of_g)):
-            advice.append(f'trainer.set_lr("{player}", {rate / 10:.1g}), a tenth of the present rate')
-    else:
-        advice.append("learning rates of a tenth")
+    rates = settings.get("lr") or {}
+    advice = [f'trainer.set_lr("{p}", {rate / 10:.1g}), a tenth of the present rate' for p, rate in rates.items()]
+    advice = advice or ["learning rates of a tenth"]
     if _is_critic(reading) and not settings.get("gp_weight"):
         advice.insert(
             0,
             "a bound for the critic's slope, which this loss needs: ganedu.regularizers.gradient_penalty with "
             "gp_weight = 10, or clip_weights",
         )
-    else:
+    elif _has_d(settings):
         advice.append("ganedu.regularizers.spectral_norm(D)")
     return Verdict(NAN, f"{_sentence(evidence)} At this pace a number overflows, and training stops.", tuple(advice))
+
+
+def _watched(history, unit):
+    """(key, words, size that is no longer sound) of each series that may blow up."""
+    yield "output", "D's largest output", BIG
+    for ending, words, size in (
+        ("_loss", "loss", BIG * unit),
+        ("_weight", "largest weight", HUGE_WEIGHT),
+        ("_grad", "gradient", HUGE_GRADIENT),
+    ):
+        for key in history:
+            if key.endswith(ending):
+                player = key.removesuffix(ending)
+                yield key, f"{player.upper() if len(player) == 1 else player}'s {words}", size
 
 
 def _short(value):
@@ -248,18 +255,20 @@ def _sentence(parts):
 
 
 def _apart(course):
-    """The share of pairs that D ranks rightly of late, and whether that is nearly all; (None, True) if not measured."""
-    pairs = course.recent("pairs")
-    return (statistics.fmean(pairs), min(pairs) >= RIGHT) if pairs else (None, True)
+    """D's ROC AUC of late, and whether it is nearly 1; (None, True) if not measured."""
+    auc = course.recent("roc_auc")
+    return (statistics.fmean(auc), min(auc) >= RIGHT) if auc else (None, True)
 
 
 def _standing(course):
-    gap = course.recent("gap")
-    return f" The fakes are no nearer to the data than in round {course.since('gap'):,}: {_gap(gap)}." if gap else ""
+    distance = course.recent("energy_distance")
+    if not distance:
+        return ""
+    return f" The fakes are no nearer to the data than in round {course.since('energy_distance'):,}: {_then_and_now(distance)}."
 
 
-def _gap(gap):
-    return f"distance {gap[0]:.2f} then, {gap[-1]:.2f} now (0 is none)"
+def _then_and_now(distance):
+    return f"energy distance {distance[0]:.2f} then, {distance[-1]:.2f} now (0 is none)"
 
 
 def _saturated(course, settings):
@@ -277,7 +286,7 @@ def _saturated(course, settings):
         return None
     evidence = []
     if share is not None:
-        evidence.append(f"D ranks {share:.1%} of the pairs of real and fake rightly")
+        evidence.append(f"D's ROC AUC is {share:.3f} (1: every real sample above every fake)")
     if deaf:
         evidence.append(f"G's loss has {_percent(statistics.fmean(push))} of the slope that it has at a tie")
     if grad:
@@ -303,7 +312,7 @@ def _too_strong(course, settings):
         return None
     evidence = [f"D's loss is {statistics.fmean(sureness):.1%} of a tie's since round {course.since('d_loss'):,}"]
     if share is not None:
-        evidence.append(f"it ranks {share:.1%} of the pairs of real and fake rightly")
+        evidence.append(f"its ROC AUC is {share:.3f} (1: every real sample above every fake)")
     g_loss = course.recent("g_loss")
     if g_loss:
         evidence.append(f"G's loss is {g_loss[-1]:.2g}")
@@ -342,9 +351,9 @@ def _collapsed(course, exams, examiner, settings):
     advice, (of_d, of_g) = [], _rates(settings)
     if of_d is not None and of_d < of_g:
         advice.append(f'trainer.set_lr("D", {of_g:g}), G\'s rate: a slow D lets all fakes run to one place')
-    else:
+    elif _has_d(settings):
         advice.append(f"trainer.set_n_critic({settings.get('n_critic', 1) + 2}), so that D follows")
-    advice.append(_penalty(settings))
+    advice.append(_penalty(settings) if _has_d(settings) else "a smaller learning rate")
     advice.append("a new start after the change: a collapsed G seldom opens up again")
     return Verdict(COLLAPSE, _sentence(evidence), tuple(advice), lost)
 
@@ -361,25 +370,26 @@ def _about_lost(lost, examiner):
 
 
 def _oscillating(course, settings):
-    """The game circles: D ranks pairs worse than a coin again and again, or the fakes come and go."""
+    """The game circles: D ranks worse than a coin again and again, or the fakes come and go."""
     evidence = []
-    pairs = _lately(course.series("pairs"))
-    if len(pairs) >= LOOKS + 2:
-        sides = [v > BEST for v in pairs if v > BEST or v < WORST]
+    auc = _lately(course.series("roc_auc"))
+    if len(auc) >= LOOKS + 2:
+        sides = [v > BEST for v in auc if v > BEST or v < WORST]
         turns = sum(a != b for a, b in zip(sides, sides[1:]))
         if turns >= 3:
             evidence.append(
-                f"in the last {len(pairs)} looks D's share of pairs ranked rightly passed {turns} times between below "
-                f"{WORST:.0%} and above {BEST:.0%}: it was wrong about fakes that had just moved"
+                f"in the last {len(auc)} looks D's ROC AUC passed {turns} times between below {WORST:.2f} and above "
+                f"{BEST:.2f} (0.50 is a tie): it was wrong about fakes that had just moved"
             )
-    gap = _lately(course.series("gap"))
-    if len(gap) >= LOOKS + 2 and max(gap) > 2 * FAR:
-        turns = _turns(gap, SWING * max(gap))
+    distance = _lately(course.series("energy_distance"))
+    if len(distance) >= LOOKS + 2 and max(distance) > 2 * FAR:
+        turns = _turns(distance, SWING * max(distance))
         if turns >= 4:
             evidence.append(
-                f"the fakes' distance from the data turned {turns} times, between {min(gap):.2f} and {max(gap):.2f}"
+                f"the fakes' energy distance from the data turned {turns} times, between {min(distance):.2f} and "
+                f"{max(distance):.2f}"
             )
-    if not pairs and not gap:
+    if not auc and not distance:
         margin = _lately([a - b for a, b in zip(course.series("d_real"), course.series("d_fake"))])
         if len(margin) >= LOOKS + 2:
             size = max(map(abs, margin))
@@ -393,7 +403,7 @@ def _oscillating(course, settings):
     if not evidence:
         return None
     of_d, of_g = _rates(settings)
-    advice = [_penalty(settings) + ": friction stops the circling"]
+    advice = [_penalty(settings) + ": friction stops the circling"] if _has_d(settings) else ["a smaller learning rate"]
     first = (settings.get("betas") or (0.0,))[0]
     if first > 0:
         advice.append(f"betas = (0.0, 0.99) in the game, in place of {first:g}: momentum overshoots")
@@ -449,23 +459,21 @@ def _dropping(course, exams, examiner, settings):
     advice = []
     if settings.get("n_critic", 1) > 1:
         advice.append(f"trainer.set_n_critic(1) in place of {settings['n_critic']}")
-    advice += [
-        _penalty(settings),
-        "ganedu.models.wgan_gp.WGANGP",
-        "a larger batch_size: rare parts are in each batch then",
-    ]
+    if _has_d(settings):
+        advice += [_penalty(settings), "ganedu.models.wgan_gp.WGANGP"]
+    advice.append("a larger batch_size: rare parts are in each batch then")
     return Verdict(DROPPING, _sentence(evidence), tuple(advice), lost)
 
 
 def _healthy(course, exams, examiner):
     evidence = []
-    pairs = course.recent("pairs")
-    if pairs:
-        evidence.append(f"D ranks {statistics.fmean(pairs):.0%} of the pairs rightly (50% is a tie)")
-    gap = course.recent("gap")
-    if gap:
-        way = "near" if gap[-1] < FAR else "getting nearer" if course.progressing else "hardly getting nearer"
-        evidence.append(f"the fakes are {way}, {_gap(gap)}")
+    auc = course.recent("roc_auc")
+    if auc:
+        evidence.append(f"D's ROC AUC is {statistics.fmean(auc):.2f} (0.50 is a tie)")
+    distance = course.recent("energy_distance")
+    if distance:
+        way = "near" if distance[-1] < FAR else "getting nearer" if course.progressing else "hardly getting nearer"
+        evidence.append(f"the fakes are {way}, {_then_and_now(distance)}")
     for exam in list(exams)[-1:]:
         evidence.append(f"two fakes lie {exam.spread:.0%} as far apart as two real samples")
         if examiner.parts:
@@ -474,7 +482,7 @@ def _healthy(course, exams, examiner):
             evidence.append(f"{there} of {len(examiner.parts)} {kind} are made")
     if not evidence:
         evidence = ["no loss grows without end, and none stands still at an extreme"]
-    stalled = gap and gap[-1] >= FAR and not course.progressing
+    stalled = distance and distance[-1] >= FAR and not course.progressing
     advice = (
         ("more rounds, larger nets, or larger learning rates for both: nothing is broken, it is slow",)
         if stalled
