@@ -12,6 +12,7 @@ import torch
 
 from ganedu.speed.compiled import Compiled
 from ganedu.speed.graphs import CapturedStep, fast
+from ganedu.speed.memory import keep_memory
 from ganedu.speed.reuse import SharedFakes
 from ganedu.speed.tuning import (
     TUNED_FROM,
@@ -43,6 +44,8 @@ class Speed:
         tune: on a CPU, whether what is quicker is measured on a copy of the game: unless given, one thread or all of
             them, before a run of 200 rounds or more; ``True``: the precision and ``channels_last`` as well; ``False``:
             nothing.
+        keep_memory: on a CPU under glibc freed memory is kept for the next round (see ``memory``), to the bit the same
+            results; ``False`` leaves the C library as it is. It holds for the whole process, once a trainer has asked.
 
     Raises:
         TypeError, ValueError: a value that does not fit; the message names it, what it got and what it wants.
@@ -54,11 +57,12 @@ class Speed:
     compile: bool = False
     channels_last: bool | None = None
     tune: bool | None = None
+    keep_memory: bool = True
 
     def __post_init__(self):
         if self.precision not in (torch.float32, torch.bfloat16):
             raise ValueError(f"precision: got {self.precision!r}, wants torch.float32 or torch.bfloat16")
-        for name in ("reuse", "compile"):
+        for name in ("reuse", "compile", "keep_memory"):
             if getattr(self, name) not in (True, False):
                 raise TypeError(f"{name}: got {getattr(self, name)!r}, wants True or False")
         for name in ("fast", "tune", "channels_last"):
@@ -84,6 +88,8 @@ class Speed:
 
     def prepare(self, game):
         """Make the players of ``game`` ready for it; to be called before optimisers are made."""
+        if self.keep_memory and next(game.parameters()).device.type == "cpu":
+            keep_memory()
         lower(game, self.precision, self.channels_last)
 
     def wrap(self, step):

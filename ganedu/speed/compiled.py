@@ -4,7 +4,10 @@ The small operations between the layers are melted into a few loops.
 """
 
 import contextlib
+import os
+import tempfile
 import warnings
+from pathlib import Path
 
 import torch
 
@@ -14,7 +17,7 @@ from ganedu.speed.reuse import SharedFakes, replaced, shares_fakes
 class Compiled:
     """A Step whose losses and gradients are compiled, one program for each player; on a CPU.
 
-    The first round takes half a minute: each player's loss is played once and recorded with its whole backward pass (the
+    The first round takes half a minute, and a few seconds once its programs are in the cache: each player's loss is played once and recorded with its whole backward pass (the
     double backward of a penalty included), and torch's inductor writes C++ for it. What is drawn, the optimisers and the
     average stay as they are. Where there is no working compiler, a warning says so and rounds are played as they are.
 
@@ -34,6 +37,7 @@ class Compiled:
         self._programs = {}  # kind of loss -> (program, state, parameters)
         self._generators = {}  # kind of batch -> (program, names of the entries that G takes)
         self._failed = False
+        keep_programs()
 
     def __call__(self):
         if self._failed:
@@ -175,6 +179,23 @@ class Compiled:
             with torch.no_grad():
                 for buffer, kept in zip(self.step.game.buffers(), before):
                     buffer.copy_(kept)
+
+
+def keep_programs():
+    """Let inductor keep what it compiles in the user's cache, so that the next run finds it: seconds, not half a minute.
+
+    The folder is ganedu's own, or ``GANEDU_CACHE``, or wherever ``TORCHINDUCTOR_CACHE_DIR`` says. What is found there belongs
+    to this very program, version of torch and processor: inductor names it by a hash of them.
+    """
+    import pooch
+
+    present = os.environ.get("TORCHINDUCTOR_CACHE_DIR")
+    torchs_own = os.path.join(
+        tempfile.gettempdir(), "torchinductor_"
+    )  # where the system may sweep, set by torch itself
+    if present is None or present.startswith(torchs_own):
+        folder = Path(os.environ.get("GANEDU_CACHE") or pooch.os_cache("ganedu")) / "programs"
+        os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(folder)
 
 
 @contextlib.contextmanager
