@@ -1,5 +1,13 @@
 # ---
 # jupyter:
+#   ganedu:
+#     title: WGAN
+#     learn: >-
+#       earth moved by hand, as a linear program and as its dual; a critic for a judge; what clipping its
+#       weights costs
+#     minutes: 100
+#     cpu: 1 min
+#     gpu: five times the rounds
 #   jupytext:
 #     formats: ipynb,py:percent
 #     text_representation:
