@@ -8,6 +8,8 @@
 #     minutes: 100
 #     cpu: 1 min
 #     gpu: five times the rounds
+#     twin_differs:
+#       lr: the library's G learns at the rate of the fast run
 #   jupytext:
 #     formats: ipynb,py:percent
 #     text_representation:

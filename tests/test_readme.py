@@ -101,7 +101,7 @@ def test_a_changed_header_makes_the_table_stale(course, capsys):
     [
         ("lessons/09_wgan.py", "#     cpu: 1 min\n", "", "lessons/09_wgan.py: its header's ganedu: cpu is None, wants a few"),
         ("lessons/09_wgan.py", "minutes: 100", "minutes: long", "minutes is 'long', wants a whole number"),
-        ("lessons/09_wgan.py", "cpu: 1 min", "cpu: 1 min\n#     tpu: none", "has 'tpu', wants one of title, learn"),
+        ("lessons/09_wgan.py", "cpu: 1 min", "cpu: 1 min\n#     tpu: none", "has 'tpu', wants one of learn, minutes"),
         ("lessons/09_wgan.py", "# # 09 The", "# # The", "begins with no heading, wants '# 09 The title'"),
         ("README.md", "<!-- /lessons -->", "", "README.md: got 0 places marked"),
     ],

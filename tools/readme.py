@@ -19,7 +19,9 @@ PLACE = re.compile(r"<!-- lessons -->\n.*?<!-- /lessons -->", re.DOTALL)
 HEAD = (
     "| lesson | you learn, and what it proves | your time | on a CPU | on a GPU | exercise |\n|---|---|---|---|---|---|"
 )
-WANTED = {"learn": str, "minutes": int, "cpu": str, "gpu": str}  # and title, where the row's is not the heading
+WANTED = {"learn": str, "minutes": int, "cpu": str, "gpu": str}
+# title: the row's, where it is not the heading; twin_differs: settings that the library has otherwise, with the reason
+OPTIONAL = ("title", "twin_differs")
 
 
 class ReadmeError(Exception):
@@ -35,9 +37,10 @@ def facts(path):
         if not isinstance(found.get(key), kind):
             words = "a whole number" if kind is int else "a few words"
             raise ReadmeError(f"{name}: its header's ganedu: {key} is {found.get(key)!r}, wants {words}")
-    unknown = sorted(set(found) - set(WANTED) - {"title"})
+    unknown = sorted(set(found) - set(WANTED) - set(OPTIONAL))
     if unknown:
-        raise ReadmeError(f"{name}: its header's ganedu: has {unknown[0]!r}, wants one of title, {', '.join(WANTED)}")
+        known = ", ".join([*WANTED, *OPTIONAL])
+        raise ReadmeError(f"{name}: its header's ganedu: has {unknown[0]!r}, wants one of {known}")
     heading = re.match(rf"# {path.stem[:2]} (\S.*)", notebook.cells[0].source)
     if heading is None:
         raise ReadmeError(f"{name}: its first cell begins with no heading, wants '# {path.stem[:2]} The title'")
