@@ -56,7 +56,8 @@ def pairs(root, stem, workers):
         return str(error)
     if row not in (root / "README.md").read_text(encoding="utf-8"):
         found.append("README.md (its row)")
-    return f"stale: {', '.join(found)}; `make publish N={stem[:2]}` writes them" if found else ""
+    writes = f"`make notebooks exercises readme` writes them, `make publish N={stem[:2]}` runs the lesson as well"
+    return f"stale: {', '.join(found)}; {writes}" if found else ""
 
 
 def tests(root, stem, workers):

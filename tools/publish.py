@@ -38,8 +38,8 @@ def write_exercise(root, stem):
     notebook = exercises.make_exercise(exercises.read_solution(solution), solution.relative_to(root))
     report = grading.grade(solution)
     if report.errors or report.points != report.max_points:
-        said = next((f"{cell}: {words}" for cell, _, words in report.errors), f"{report.points} points")
-        raise PublishError(f"solutions/{stem}.py: gets {report.points} of {report.max_points} points ({said})")
+        said = next((f"{cell}: {words}" for cell, _, words in report.errors), "part of the points")
+        raise PublishError(f"solutions/{stem}.py: gets {report.points:g} of {report.max_points:g} points ({said})")
     exercises.write(root / "exercises" / f"{stem}.ipynb", notebooks.dump(notebook))
 
 
