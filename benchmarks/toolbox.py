@@ -27,7 +27,7 @@ from torch import nn
 
 import ganedu
 from ganedu.blocks import mlp
-from ganedu.checkpoints import write_whole
+from ganedu.checkpoints import atomic_write
 from ganedu.data import digits, grid
 from ganedu.diffaugment import DiffAugment, translation
 from ganedu.gan import GAN
@@ -150,7 +150,7 @@ def main():
         runs.append(row | made | {"device": device_name("cpu"), "torch": torch.__version__})
         lines = ",\n".join(json.dumps(run, ensure_ascii=False) for run in runs)  # a run a line
         text = f'{{"command": "{COMMAND}", "runs": [\n{lines}\n]}}\n'
-        write_whole(TABLE, lambda file, text=text: file.write(text.encode()))
+        atomic_write(TABLE, lambda file, text=text: file.write(text.encode()))
         print(what, name, seed, row["looks"][-1] if "looks" in row else row["covered"], made, flush=True)
 
 

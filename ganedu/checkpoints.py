@@ -28,8 +28,8 @@ class NotWritten(OSError):
         return self.strerror
 
 
-def write_whole(path, write):
-    """Write a file so that it is there whole or, as before, not: ``write(file)`` fills it aside, then it is renamed.
+def atomic_write(path, write):
+    """An atomic write: the file is there whole or, as before, not. ``write(file)`` fills it aside, then it is renamed.
 
     Folders above it are made. On failure the file aside is taken away again.
 
@@ -118,7 +118,7 @@ def save(trainer, path):
         packed = io.BytesIO()
         torch.save(state, packed)  # in memory: torch hides what a disk says
         try:
-            write_whole(path, lambda file: file.write(packed.getbuffer()))
+            atomic_write(path, lambda file: file.write(packed.getbuffer()))
         except OSError as error:
             cause = error.strerror or error
             sentence = f"checkpoint: round {trainer.round} could not be written to {path} ({cause})"

@@ -51,17 +51,17 @@ class Workers:
 
     def average(self, tensor):
         """Replace ``tensor`` by its mean over all processes. Returns it."""
-        return self.add_up(tensor).div_(self.size)
+        return self.all_reduce(tensor).div_(self.size)
 
-    def add_up(self, tensor):
-        """Replace ``tensor`` by its sum over all processes. Returns it."""
+    def all_reduce(self, tensor):
+        """All-reduce: replace ``tensor`` by its sum over all processes. Returns it."""
         if self.size > 1:
             with _answered():
                 dist.all_reduce(tensor)
         return tensor
 
-    def hand_out(self, tensors):
-        """Replace each of ``tensors`` by that of rank 0."""
+    def broadcast(self, tensors):
+        """Broadcast: replace each of ``tensors`` by that of rank 0."""
         if self.size > 1:
             with _answered():
                 for tensor in tensors:
@@ -76,10 +76,10 @@ class Workers:
         mine = torch.frombuffer(file.getbuffer(), dtype=torch.uint8).to(self.device)
         sizes = torch.zeros(self.size, dtype=torch.int64, device=self.device)
         sizes[self.rank] = len(mine)
-        sizes = self.add_up(sizes).tolist()
+        sizes = self.all_reduce(sizes).tolist()
         rows = torch.zeros(self.size, max(sizes), dtype=torch.uint8, device=self.device)
         rows[self.rank, : len(mine)] = mine
-        rows = self.add_up(rows).cpu().numpy()
+        rows = self.all_reduce(rows).cpu().numpy()
         return [torch.load(io.BytesIO(row[:n].tobytes()), weights_only=True) for row, n in zip(rows, sizes)]
 
 
@@ -150,7 +150,7 @@ def parallel(trainer, workers):
     trainer.step = trainer.speed.wrap_plainly(trainer.plain_step)  # what processes tell each other is not captured
     trainer.plain_step.batch_size = share
     for module in [trainer.game, *(ema.module for ema in trainer.emas.values())]:
-        workers.hand_out([*(p.data for p in module.parameters()), *module.buffers()])
+        workers.broadcast([*(p.data for p in module.parameters()), *module.buffers()])
     synchronise_batch_norm(trainer.game, workers)
     own_streams(trainer)
     for optimizer in trainer.optimizers.values():
@@ -184,7 +184,7 @@ class SumOver(Function):
     @staticmethod
     def forward(ctx, tensor, workers):
         ctx.workers = workers
-        return workers.add_up(tensor.clone())
+        return workers.all_reduce(tensor.clone())
 
     @staticmethod
     def backward(ctx, gradient):

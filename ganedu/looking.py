@@ -68,7 +68,7 @@ class Looking:
     def sample(self, n, z=None, batch_size=500, **given):
         """``n`` samples of the averaged game; on the device, no gradient.
 
-        What is drawn for them comes from a generator of its own, so that looking never changes the training.
+        What is drawn for them comes from a separate generator for displays, so that looking never changes the training.
 
         Args:
             n: how many, at least 1.

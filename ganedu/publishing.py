@@ -14,7 +14,7 @@ import torch
 from safetensors import SafetensorError
 
 import ganedu
-from ganedu.checkpoints import write_whole
+from ganedu.checkpoints import atomic_write
 
 FORMAT = 1
 
@@ -74,8 +74,8 @@ def publish(trainer, path, *, metrics=None, command=None, licence="CC-BY-4.0"):
         text = json.dumps(card, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     except (TypeError, ValueError) as error:
         raise ValueError(f"metrics: got {metrics!r}, wants a dict of finite numbers and texts") from error
-    write_whole(path, lambda file: file.write(packed))
-    write_whole(path.with_suffix(".json"), lambda file: file.write(text.encode()))
+    atomic_write(path, lambda file: file.write(packed))
+    atomic_write(path.with_suffix(".json"), lambda file: file.write(text.encode()))
     return path
 
 

@@ -261,7 +261,7 @@ game, moved = DCGAN(Generator(), Discriminator(), z_dim=64), {}
 for player, other in (("D", "G"), ("G", "D")):
     before = {name: state(getattr(game, name)) for name in "DG"}
     with frozen(getattr(game, other)):
-        loss = game.loss(player, data.sample(BATCH), game.sample_z(BATCH))
+        loss = game.loss(player, game.draw(data, BATCH))
         update(game.optimizer(player, 1e-3), loss)  # zero_grad, backward, step
     for name in "DG":
         moved[player, name] = [not torch.equal(*pair) for pair in zip(before[name], state(getattr(game, name)))]

@@ -20,7 +20,7 @@ import torch
 from torch import nn
 
 from ganedu import checkpoints, failures
-from ganedu.checkpoints import Checkpoints, NotWritten, write_whole
+from ganedu.checkpoints import Checkpoints, NotWritten, atomic_write
 from ganedu.data import ImageData, ring
 from ganedu.gan import GAN
 from ganedu.models.dcgan import DCGAN
@@ -202,7 +202,7 @@ def test_the_disk_has_the_content_before_the_name(tmp_path, monkeypatch):
             return plain(*arguments)
 
         monkeypatch.setattr(checkpoints.os, name, noted)
-    write_whole(tmp_path / "new" / "file", lambda file: file.write(b"whole"))
+    atomic_write(tmp_path / "new" / "file", lambda file: file.write(b"whole"))
     assert (tmp_path / "new" / "file").read_bytes() == b"whole"
     if os.path.isdir("/proc/self/fd"):
         assert calls == [("fsync", False), ("replace", None), ("fsync", True)]
@@ -217,7 +217,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with pytest.raises(OSError, match="No space"):
-        write_whole(path, fail)
+        atomic_write(path, fail)
     assert path.read_bytes() == b"old" and list(tmp_path.iterdir()) == [path]
 
 

@@ -192,9 +192,9 @@ def test_train_writes_samples_losses_and_a_checkpoint(capsys, course):
         assert torch.equal(weight, loaded.game.state_dict()[name]), name
 
     sheet = np.asarray(Image.open(course / "made" / "samples.png"))
-    assert sheet.shape == (8 * 30 - 2, 8 * 30 - 2)
+    assert sheet.shape == (8 * 30 + 2, 8 * 30 + 2)
     third = by_hand.sample(64, by_hand.fixed_z)[2, 0].numpy()  # row 0, column 2
-    assert np.abs(sheet[:28, 60:88] / 127.5 - 1 - third).max() <= 1 / 127.5
+    assert np.abs(sheet[2:30, 62:90] / 127.5 - 1 - third).max() <= 1 / 127.5
 
 
 def weights(path):
@@ -285,7 +285,7 @@ def test_train_takes_every_model(course, name):
     assert cli.main(f"{words} --steps 2 --out broken".split()) == 0
     assert cli.main(f"train {name} --resume --steps 4 --out broken --device cpu".split()) == 0
     assert_same(weights(course / "broken" / "checkpoint.pt"), weights(course / "unbroken" / "checkpoint.pt"))
-    assert np.asarray(Image.open(course / "unbroken" / "samples.png")).shape == (8 * 30 - 2, 8 * 30 - 2)
+    assert np.asarray(Image.open(course / "unbroken" / "samples.png")).shape == (8 * 30 + 2, 8 * 30 + 2)
 
 
 def test_a_run_is_never_written_over(capsys, course):
@@ -368,14 +368,14 @@ def test_a_model_is_made_to_fit_the_data():
     assert isinstance(finding.make_to_fit(VanillaGAN, (1, 28, 28)), VanillaGAN)
 
 
-@pytest.mark.parametrize("channels", [1, 3])
-def test_grid_of_an_incomplete_row(tmp_path, channels):
-    images = torch.full((3, channels, 4, 5), -1.0)
-    images[2] = 1.0
-    record.save_grid(images, tmp_path / "grid.png", columns=2, gap=1)
-    sheet = np.asarray(Image.open(tmp_path / "grid.png"))
-    assert sheet.shape == ((9, 11) if channels == 1 else (9, 11, 3))
-    assert (sheet[:4, :5] == 0).all() and (sheet[:4, 6:] == 0).all() and (sheet[5:] == 255).all()
+def test_a_sheet_of_several_grids():
+    """As a game's ``preview`` has them: pictures in, out and back, 2 + 2 columns of them, white between."""
+    black, white = torch.full((4, 1, 6, 5), -1.0), torch.ones(4, 1, 6, 5)
+    sheet = record.sheet({"in": black, "out": white}, columns=4)
+    assert sheet.shape == (2 * 8 + 2, 2 * (2 * 7 + 2) + 6)
+    assert (sheet[2:8, 2:7] == 0).all() and (sheet[:, 16:] == 255).all()
+    coloured = record.sheet({"in": black, "out": white.expand(-1, 3, -1, -1)}, columns=4)
+    assert coloured.shape == (*sheet.shape, 3) and (coloured == sheet[..., None]).all()
 
 
 def test_streams_are_joined_as_a_terminal_shows_them():

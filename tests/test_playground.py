@@ -121,7 +121,7 @@ def test_a_canvas_that_is_none(rows):
 
 def test_every_source_is_what_its_code_makes():
     import ganedu.data
-    from ganedu.views import playground_data
+    from ganedu.views.playground import data as playground_data
 
     names = {**vars(ganedu.data), "Painting": playground_data.Painting}
     for source in presets().values():

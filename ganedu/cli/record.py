@@ -11,14 +11,20 @@ class Record:
         self.told = set()
 
     def __call__(self, trainer):
+        from ganedu.checkpoints import atomic_write
+        from ganedu.views.images import png_bytes
+
         try:
-            images = trainer.sample(64, trainer.fixed_z)
+            shown = trainer.preview()
             if trainer.workers.rank == 0:
+                pixels = sheet(shown)
+                png = png_bytes(pixels)
                 save_history(trainer.history, self.out / "history.csv")
-                save_grid(images, self.out / "samples.png")
-                save_grid(images, self.out / "grids" / f"{trainer.round:08d}.png")
+                for path in (self.out / "samples.png", self.out / "grids" / f"{trainer.round:08d}.png"):
+                    atomic_write(path, lambda file: file.write(png))
                 if self.board is not None:
-                    self.board.add_image("samples", (grid(images) / 255.0), trainer.round, dataformats="HWC")
+                    formats = "HW" if pixels.ndim == 2 else "HWC"
+                    self.board.add_image("samples", pixels, trainer.round, dataformats=formats)
                     self.board.flush()
         except OSError as error:
             if self.tell is None:
@@ -46,36 +52,19 @@ def save_history(history, path):
     import csv
     import io
 
-    from ganedu.checkpoints import write_whole
+    from ganedu.checkpoints import atomic_write
 
     text = io.StringIO(newline="")
     rows = csv.writer(text)
     rows.writerow(history)
     rows.writerows(zip(*history.values()))
-    write_whole(path, lambda file: file.write(text.getvalue().encode()))
+    atomic_write(path, lambda file: file.write(text.getvalue().encode()))
 
 
-def grid(images, columns=8, gap=2):
-    """(N, C, H, W) images in [-1, 1] side by side, ``columns`` a row, as one (height, width, C) uint8 array."""
-    import numpy as np
+def sheet(shown, columns=8):
+    """What ``trainer.preview`` shows as one uint8 picture, (H, W) or (H, W, 3): samples, or several grids side by side."""
+    from ganedu.views.images import side_by_side, tile
 
-    pixels = ((images.clamp(-1, 1) + 1) * 127.5).round().byte().permute(0, 2, 3, 1).cpu().numpy()
-    n, height, width, channels = pixels.shape
-    rows = -(-n // columns)
-    shape = (rows * (height + gap) - gap, columns * (width + gap) - gap, channels)
-    sheet = np.full(shape, 255, dtype=np.uint8)
-    for index, image in enumerate(pixels):
-        top, left = index // columns * (height + gap), index % columns * (width + gap)
-        sheet[top : top + height, left : left + width] = image
-    return sheet
-
-
-def save_grid(images, path, columns=8, gap=2):
-    """Write (N, C, H, W) images in [-1, 1] as one PNG, ``columns`` a row; C is 1 (grey) or 3 (colour)."""
-    from PIL import Image
-
-    from ganedu.checkpoints import write_whole
-
-    sheet = grid(images, columns, gap)
-    picture = Image.fromarray(sheet[..., 0] if sheet.shape[2] == 1 else sheet)
-    write_whole(path, lambda file: picture.save(file, format="PNG", optimize=True))
+    if isinstance(shown, dict):
+        return side_by_side(shown.values(), columns=max(1, columns // len(shown)))
+    return tile(shown, columns)

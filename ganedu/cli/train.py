@@ -88,7 +88,7 @@ def train(options):
 def train_in(out, options, workers):
     import json
 
-    from ganedu.checkpoints import Checkpoints, write_whole
+    from ganedu.checkpoints import Checkpoints, atomic_write
     from ganedu.distributed import parallel
     from ganedu.runtime import seed_all
 
@@ -130,7 +130,7 @@ def train_in(out, options, workers):
     try:
         if workers.rank == 0:
             text = json.dumps(settings, indent=2) + "\n"
-            write_whole(out / RUN, lambda file: file.write(text.encode()))
+            atomic_write(out / RUN, lambda file: file.write(text.encode()))
     except OSError as error:
         raise BadArgument(f"out: got {out}, where nothing can be written ({error.strerror}), wants another") from error
     if workers.rank == 0:

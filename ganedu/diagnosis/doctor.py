@@ -36,7 +36,7 @@ class Doctor:
     """Watches one trainer, look by look. ``trainer.add_hook(Doctor(trainer), every=50)`` is all it takes.
 
     Every look measures on fixed latents and a fixed real batch; every ``full_every``-th one also examines fresh samples for
-    lost modes or classes. All is drawn from generators of the doctor's own, so that a run with a doctor reaches the very
+    lost modes or classes. All is drawn from a separate generator, so that a run with a doctor reaches the very
     weights of one without.
 
     Args:

@@ -1,4 +1,4 @@
-"""Who turns the crank while a student watches: three ways to run one trainer.
+"""Three ways to run a trainer under a live view.
 
 ``thread``  in the background, in Jupyter with ipykernel 7, whose widgets are heard while a cell runs
 ``poll``    in the foreground, in a front end on ipykernel 6 (Colab), which is asked for clicks between rounds

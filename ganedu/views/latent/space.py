@@ -99,7 +99,7 @@ class LatentSpace:
         self.classes = getattr(data, "classes", ())
 
     def draw(self, n=1):
-        """(n, z_dim) latents as the game draws them, from a generator of this view's own."""
+        """(n, z_dim) latents as the game draws them, from a separate generator for displays."""
         if self._game is not None:
             device = next(self._game.parameters()).device  # the game may have moved since
             if device != self._generator.device:

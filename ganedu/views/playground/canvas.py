@@ -40,7 +40,7 @@ class Canvas:
 
     def __init__(self, painted, button):
         self._painted = painted
-        self._lock = threading.RLock()  # levels are put by whoever clicks and by the crank
+        self._lock = threading.RLock()  # levels are put by whoever clicks and by the training loop
         self.cells, self.levels = [], None
         self.widget = widgets.HBox(layout=widgets.Layout(display="none", flex_flow="row wrap"))
         self.widget.add_class("ganedu-canvas")

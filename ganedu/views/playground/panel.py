@@ -1,7 +1,7 @@
 """The playground's panel: the picture with its canvas, curves, buttons and sliders, of plain ipywidgets.
 
-The crank calls ``update`` between rounds; it returns at once unless something is due. What a hand does is only noted, for
-the crank to do. Pictures, and measurements with their curves, each keep to a share of the time: after one that took c
+The training loop calls ``update`` between rounds; it returns at once unless something is due. What a hand does is only noted, for
+the loop to do. Pictures, and measurements with their curves, each keep to a share of the time: after one that took c
 seconds the next comes c / share later.
 """
 
@@ -308,7 +308,7 @@ class Panel:
         if self.canvas.levels is not None:
             self.canvas.put(self.canvas.levels * 0)
 
-    # --- what the crank does ----------------------------------------------------------------------------------------
+    # --- what the loop does -----------------------------------------------------------------------------------------
 
     def update(self):
         """To be called between rounds, or over and over in a pause. True if somebody clicked since the last call."""
@@ -331,7 +331,7 @@ class Panel:
         return touched
 
     def end(self):
-        """To be called when the crank stands still: shows the last state."""
+        """To be called when the loop stands still: shows the last state."""
         self._measure()
         self._draw()
         self._write()

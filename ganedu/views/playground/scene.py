@@ -1,6 +1,6 @@
 """What there is to see in the plane: points, D's map, G's pull, the warped grid of z; and how far the fakes are off.
 
-Looking changes nothing: latents and real points are drawn once from a generator of this view's own, nets run in eval
+Looking changes nothing: latents and real points are drawn once from a separate generator for displays, nets run in eval
 mode, and what nets and losses of the student's own draw is given back to torch's generator.
 """
 

@@ -112,7 +112,7 @@ _present = None
 class Playground:
     """The game behind the panel: everything that the panel's controls do can be done by code, too.
 
-    What is asked for is kept and done between two updates, by whichever thread turns the crank; ``serve`` does it.
+    What is asked for is kept and done between two updates, by whichever thread runs the loop; ``serve`` does it.
 
     Attributes:
         trainer: the present ``Trainer``; its nets are ``G`` and ``D``. Reset makes a new one.
@@ -210,7 +210,7 @@ class Playground:
             self._ask(lambda name=name, value=value: self._change(name, value))
 
     def paint(self, rows):
-        """Take a canvas for the data: rows of digits, see ``playground_data.Painting``."""
+        """Take a canvas for the data: rows of digits, see ``ganedu.views.playground.data.Painting``."""
         self.change(data=painted(rows, self.low, self.high))
 
     def close(self):
@@ -240,7 +240,7 @@ class Playground:
         """Changes with everything that changes the picture."""
         return id(self.trainer), self.trainer.round, *self.alone.values(), self.changes, self.turn
 
-    # --- turning the crank: what the drivers call ------------------------------------------------------------------
+    # --- the loop, which the drivers call -------------------------------------------------------------------------
 
     @property
     def round(self):
@@ -286,7 +286,7 @@ class Playground:
         return self.panel.update() if self.panel is not None else False
 
     def ended(self, error):
-        """To be called when the crank stands still."""
+        """To be called when the loop stands still."""
         self.close()
         if error is not None:
             self.error = error
@@ -304,7 +304,7 @@ class Playground:
         self.trainer.remove_hook(hook)
         show(*scene_figure(self))
 
-    # --- what the crank does ---------------------------------------------------------------------------------------
+    # --- what the loop does ----------------------------------------------------------------------------------------
 
     def _start(self):
         """A new trainer by the present settings: the same seed gives the same weights."""
