@@ -14,7 +14,7 @@ TEST := GANEDU_DRIVER=sync OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKER
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help lab test test-quick lesson notebooks exercises claims lint clean
+.PHONY: help lab test test-quick lesson new check publish notebooks exercises readme claims lint clean
 
 help: ## List these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1|\2/' \
@@ -33,11 +33,23 @@ lesson: $(VENV)/.course ## Run one lesson, N=04; its notebook and an HTML page l
 	@test -n "$(N)" || { echo "N: got nothing, wants the number of a lesson: make lesson N=04" >&2; exit 2; }
 	$(BIN)/ganedu lesson $(N) --out build/lessons
 
+new: $(VENV)/.dev ## Write the four files of a new lesson: N=13 NAME=cgan TITLE="The conditional GAN"
+	$(BIN)/python tools/new.py "$(N)" "$(NAME)" "$(TITLE)"
+
+check: $(VENV)/.dev ## Check one lesson, N=13: style, generated files, structure, its tests, all its wrong answers
+	GANEDU_DRIVER=sync OMP_NUM_THREADS=1 $(BIN)/python tools/check.py "$(N)"
+
+publish: $(VENV)/.dev ## Run one lesson, N=13, and write its notebooks, exercise, claims and README row
+	GANEDU_DRIVER=sync OMP_NUM_THREADS=1 $(BIN)/python tools/publish.py "$(N)"
+
 notebooks: $(VENV)/.dev ## Write the .ipynb beside every edited .py; N=04 (or N=all) runs it and keeps the new outputs
 	$(BIN)/python tools/notebooks.py $(if $(N),--execute $(filter-out all,$(N)))
 
 exercises: $(VENV)/.dev ## Write exercises/ from solutions/
 	$(BIN)/python tools/exercises.py
+
+readme: $(VENV)/.dev ## Write the README's table of lessons from the lessons' headers
+	$(BIN)/python tools/readme.py
 
 claims: $(VENV)/.dev ## Run LESSON=02 on six seeds and renew its table in docs/claims.md
 	@test -n "$(LESSON)" || { echo "LESSON: got nothing, wants the number of a lesson: make claims LESSON=02" >&2; exit 2; }
@@ -48,6 +60,7 @@ lint: $(VENV)/.dev ## Check style, and that generated files are in step
 	$(BIN)/ruff format --check .
 	$(BIN)/python tools/notebooks.py --check
 	$(BIN)/python tools/exercises.py --check
+	$(BIN)/python tools/readme.py --check
 
 clean: ## Delete the environment and everything built
 	rm -rf $(VENV) build dist .pytest_cache .ruff_cache

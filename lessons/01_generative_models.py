@@ -1,5 +1,11 @@
 # ---
 # jupyter:
+#   ganedu:
+#     learn: >-
+#       naive Bayes and a Gaussian mixture that write digits; what a density is good for; the map of the course
+#     minutes: 100
+#     cpu: 1 min
+#     gpu: less
 #   jupytext:
 #     formats: ipynb,py:percent
 #     text_representation:

@@ -1,5 +1,12 @@
 # ---
 # jupyter:
+#   ganedu:
+#     learn: >-
+#       G, D and the training loop by hand, on a distribution you can draw; a run whose losses are perfect and
+#       whose result is wrong
+#     minutes: 100
+#     cpu: 1 min
+#     gpu: the same
 #   jupytext:
 #     formats: ipynb,py:percent
 #     text_representation:

@@ -1,5 +1,12 @@
 # ---
 # jupyter:
+#   ganedu:
+#     title: Min-max and JS
+#     learn: >-
+#       D*, the Jensen-Shannon identity line by line, a divergence measured by training D; why G's gradient dies
+#     minutes: 100
+#     cpu: half a minute
+#     gpu: the same
 #   jupytext:
 #     formats: ipynb,py:percent
 #     text_representation:

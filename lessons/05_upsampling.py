@@ -1,5 +1,12 @@
 # ---
 # jupyter:
+#   ganedu:
+#     learn: >-
+#       nearest, bilinear, bed of nails and transposed convolution as numbers, matrix and picture; where the
+#       checkerboard comes from
+#     minutes: 90
+#     cpu: 1 min
+#     gpu: the same
 #   jupytext:
 #     formats: ipynb,py:percent
 #     text_representation:

@@ -1,5 +1,13 @@
 # ---
 # jupyter:
+#   ganedu:
+#     title: The DCGAN
+#     learn: >-
+#       its rules one by one, each left out once; walks and arithmetic among latents; D's features at work with
+#       100 labels
+#     minutes: 110
+#     cpu: 2 min
+#     gpu: some minutes, on 60,000 pictures
 #   jupytext:
 #     formats: ipynb,py:percent
 #     text_representation:

@@ -1,5 +1,12 @@
 # ---
 # jupyter:
+#   ganedu:
+#     learn: >-
+#       the smallest GAN as a field of arrows; oscillation, vanishing gradients, collapse and dropping:
+#       provoked, told apart and mended
+#     minutes: 110
+#     cpu: 1 min
+#     gpu: the same
 #   jupytext:
 #     formats: ipynb,py:percent
 #     text_representation:

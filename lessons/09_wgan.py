@@ -1,5 +1,15 @@
 # ---
 # jupyter:
+#   ganedu:
+#     title: WGAN
+#     learn: >-
+#       earth moved by hand, as a linear program and as its dual; a critic for a judge; what clipping its
+#       weights costs
+#     minutes: 100
+#     cpu: 1 min
+#     gpu: five times the rounds
+#     twin_differs:
+#       lr: the library's G learns at the rate of the fast run
 #   jupytext:
 #     formats: ipynb,py:percent
 #     text_representation:

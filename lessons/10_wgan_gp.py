@@ -1,5 +1,13 @@
 # ---
 # jupyter:
+#   ganedu:
+#     title: WGAN-GP
+#     learn: >-
+#       a gradient of a gradient, and the slips that still give a number; why a critic must not have batch norm;
+#       the grid of 25
+#     minutes: 100
+#     cpu: 1 min
+#     gpu: longer runs
 #   jupytext:
 #     formats: ipynb,py:percent
 #     text_representation:

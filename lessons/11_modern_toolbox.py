@@ -1,5 +1,12 @@
 # ---
 # jupyter:
+#   ganedu:
+#     learn: >-
+#       hinge, R1, spectral norm, two time scales, averages, relativistic losses, DiffAugment, R3GAN: what each
+#       one mends
+#     minutes: 110
+#     cpu: 2 min
+#     gpu: less
 #   jupytext:
 #     formats: ipynb,py:percent
 #     text_representation:

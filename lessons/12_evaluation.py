@@ -1,5 +1,11 @@
 # ---
 # jupyter:
+#   ganedu:
+#     learn: >-
+#       IS, FID, KID, precision and recall by hand, and a cheat for each
+#     minutes: 100
+#     cpu: 1 min
+#     gpu: the same
 #   jupytext:
 #     formats: ipynb,py:percent
 #     text_representation:

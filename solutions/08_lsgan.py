@@ -81,76 +81,68 @@ def g_loss(fake_logits, c=1.0):
 
 
 # %% nbgrader={"grade": true, "grade_id": "task1_check", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
-from ganedu.checks import check_close, check_gradient_reaches
+from ganedu.checks import check_objective
+from ganedu.losses import least_squares_with
 
-real_logits, fake_logits = torch.tensor([[3.0], [0.5], [-1.0]]), torch.tensor([[0.5], [-2.0]])
-check_close(
-    "d_loss of the outputs 3, 0.5, -1 on real samples and 0.5, -2 on fakes, codes a = 0 and b = 1",
-    d_loss(real_logits, fake_logits),
-    2.4375,
-    hint="Work it out by hand: (2² + 0.5² + 2²)/3 for the real samples, (0.5² + 2²)/2 for the fakes.",
-    mistakes=[
-        (4.875, "The two factors 1/2 are missing."),
-        (4.020833, "The codes are swapped: b, here 1, belongs to the real samples."),
-        (3.8125, "Only one of the two factors 1/2 is there: each half of the loss has one."),
-        (3.5, "Only one of the two factors 1/2 is there: each half of the loss has one."),
-        (1.375, "You average sizes. The loss has squares."),
-        (6.25, "You add up over the batch; each E is an average."),
-        (
-            2.5,
-            "One average over all five samples, and no factor 1/2. Each kind has an average of its own, and a factor 1/2.",
-        ),
-        (1.25, "All five samples are averaged in one heap. Each kind has an average of its own."),
-        (0.295139, "You square the average. The square belongs inside: average the squares."),
-        (0.213622, "There is a sigmoid in between. The codes are for D's raw output."),
-        (1.21875, "Half of it: each half of the loss has one factor 1/2, and the two are added."),
-        (-2.4375, "The sign is turned round: D would run away from its codes."),
-    ],
+
+def d_formula(real_logits, fake_logits, a, b):
+    return least_squares_with(a, b, 0.0).d(real_logits, fake_logits)
+
+
+def g_formula(fake_logits, c):
+    return least_squares_with(0.0, 1.0, c).g(fake_logits)
+
+
+def weighted(weights):
+    """D's loss with other weights on its two halves: ``weights`` takes the numbers of real samples and of fakes."""
+
+    def loss(r, f, a, b):
+        of_real, of_fakes = weights(len(r), len(f))
+        return of_real * d_formula(r, a + 0 * f, a, b) + of_fakes * d_formula(b + 0 * r, f, a, b)
+
+    return loss
+
+
+one_half = "Only one of the two factors 1/2 is there: each half of the loss has one."
+heap = "All samples are averaged in one heap"
+d_mistakes = [
+    (weighted(lambda n, m: (2, 2)), "The two factors 1/2 are missing."),
+    (weighted(lambda n, m: (1, 2)), one_half),
+    (weighted(lambda n, m: (2, 1)), one_half),
+    (weighted(lambda n, m: (n, m)), "You add up over the batch; each E is an average."),
+    (weighted(lambda n, m: (n / (n + m), m / (n + m))), f"{heap}. Each kind has an average of its own."),
+    (
+        weighted(lambda n, m: (2 * n / (n + m), 2 * m / (n + m))),
+        f"{heap}, and without a factor 1/2. Each kind has its own of both.",
+    ),
+    (lambda r, f, a, b: d_formula(r, f, b, a), "The codes are swapped: b belongs to the real samples."),
+    (lambda r, f, a, b: ((r - b).abs().mean() + (f - a).abs().mean()) / 2, "You average sizes. The loss has squares."),
+    (lambda r, f, a, b: d_formula(r.mean(0), f.mean(0), a, b), "You square the average, not each distance."),
+]
+g_mistakes = [
+    (lambda f, c: 2 * g_formula(f, c), "The factor 1/2 is missing in G's loss."),
+    (lambda f, c: g_formula(f, 0.0), "G's fakes are drawn to 0 here, the code of fakes: G learns to be caught."),
+    (lambda f, c: g_formula(f.mean(0), c), "In G's loss you square the average: average the squares."),
+]
+by_hand = {"real_logits": torch.tensor([[3.0], [0.5], [-1.0]]), "fake_logits": torch.tensor([[0.5], [-2.0]])}
+fakes = {"fake_logits": torch.tensor([[0.5], [-2.0], [3.5]])}
+of_d = {"settings": {"a": (0.0, -1.0), "b": (1.0, 3.0)}, "mistakes": d_mistakes}
+of_g = {"settings": {"c": (1.0, 0.0)}, "mistakes": g_mistakes}
+check_objective(
+    "d_loss",
+    d_loss,
+    d_formula,
+    ("real_logits", "fake_logits"),
+    hint="By hand: (2² + 0.5² + 2²)/3 for the real samples, (0.5² + 2²)/2 for the fakes, where a = 0 and b = 1.",
+    batches=[by_hand],
+    **of_d,
 )
-check_close(
-    "d_loss with the codes a = -1 and b = 1",
-    d_loss(real_logits, fake_logits, a=-1.0, b=1.0),
-    2.1875,
-    hint="Use a and b.",
-    mistakes=[(2.4375, "You leave the codes at 0 and 1, whatever a and b are.")],
-)
-fakes = torch.tensor([[0.5], [-2.0], [3.5]])
-check_close(
-    "g_loss of the outputs 0.5, -2 and 3.5 on fakes, c = 1",
-    g_loss(fakes),
-    2.583333,
-    hint="By hand: (0.5² + 3² + 2.5²)/3, and half of that.",
-    mistakes=[
-        (5.166667, "The factor 1/2 is missing in G's loss."),
-        (7.75, "In G's loss you add up over the batch; E is an average."),
-        (2.75, "G's fakes are drawn to 0 here, the code of fakes: G would learn to be caught."),
-        (0.055556, "In G's loss you square the average: average the squares."),
-        (0.153200, "In G's loss there is a sigmoid in between. The code is for D's raw output."),
-        (-2.583333, "The sign of G's loss is turned round: G would drive D's outputs away from c."),
-    ],
-)
-check_close(
-    "g_loss with c = 0",
-    g_loss(fakes, c=0.0),
-    2.75,
-    hint="Use c.",
-    mistakes=[(2.583333, "You leave c at 1, whatever it is.")],
-)
-line = nn.Linear(1, 1)
-hint = "Return a tensor, not a float."
-check_gradient_reaches("from d_loss to D's weights", d_loss(line(real_logits), line(fake_logits)), line, hint=hint)
-check_gradient_reaches("from g_loss through D's outputs", g_loss(line(fake_logits)), line, hint=hint)
+check_objective("g_loss", g_loss, g_formula, ("fake_logits",), hint="Square, average, halve.", batches=[fakes], **of_g)
 print("✓ Task 1: all visible checks pass.")
 ### BEGIN HIDDEN TESTS
-import numpy as np
-
-generator = torch.Generator().manual_seed(2)
-real, fake = torch.randn(40, 1, generator=generator) * 3, torch.randn(25, 1, generator=generator) * 3 - 1
-for a, b, c in ((0.0, 1.0, 1.0), (-1.0, 1.0, 0.0), (2.0, -0.5, 0.3)):
-    want_d = np.mean((real.double().numpy() - b) ** 2) / 2 + np.mean((fake.double().numpy() - a) ** 2) / 2
-    want_g = np.mean((fake.double().numpy() - c) ** 2) / 2
-    check_close("d_loss of random outputs", d_loss(real, fake, a=a, b=b), want_d, hint="It fits the examples only.")
-    check_close("g_loss of random outputs", g_loss(fake, c=c), want_g, hint="It fits the examples only.")
+only = "It fits the example only."
+check_objective("d_loss", d_loss, d_formula, ("real_logits", "fake_logits"), hint=only, **of_d)
+check_objective("g_loss", g_loss, g_formula, ("fake_logits",), hint=only, **of_g)
 ### END HIDDEN TESTS
 
 # %% [markdown]

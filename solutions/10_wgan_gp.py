@@ -87,7 +87,14 @@ def gradient_penalty(D, x, x_fake, epsilon):
 
 
 # %% nbgrader={"grade": true, "grade_id": "task1_check", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
-from ganedu.checks import check_close, check_gradient_reaches, check_gradients, check_no_gradient
+from ganedu.checks import (
+    check_close,
+    check_gradient_reaches,
+    check_gradients,
+    check_no_gradient,
+    plain_errors,
+    unchanged,
+)
 
 
 class Bowl(nn.Module):
@@ -112,42 +119,34 @@ def penalty_of(D, x, x_fake, epsilon):
                 "dimension of a sample."
             )
 
-    looking, was, parameters = D.register_forward_pre_hook(look), x.clone(), list(D.parameters())
-    for p in parameters:
+    shapes = (
+        f"samples of shape {tuple(x.shape[1:])} and {len(x)} numbers epsilon do not fit. Give epsilon one dimension of size 1 "
+        "for each dimension of a sample."
+    )
+    known = [
+        ("must match the size", shapes),
+        ("invalid for input of size", shapes),
+        (
+            "does not require grad",
+            "PyTorch finds no way back to the place where you ask for the gradient. The interpolates must take gradients "
+            "before D sees them.",
+        ),
+        ("only for scalar outputs", "D gives N scores, and a gradient is that of one number. Add them up."),
+    ]
+    moved = {
+        "D": "D's next step would follow them. Ask for the gradient at the interpolates alone, with torch.autograd.grad.",
+        "x": "The interpolates are a tensor of their own.",
+    }
+    looking = D.register_forward_pre_hook(look)
+    for p in D.parameters():
         p.grad = torch.ones_like(p)
+    watched = {"D": D, "x": x, "x_fake": x_fake, "epsilon": epsilon}
     try:
-        got = gradient_penalty(D, x, x_fake, epsilon)
-        if any(p.grad is None or not bool((p.grad == 1).all()) for p in parameters):
-            raise CheckFailed(
-                "gradient_penalty: it changes the gradients that D's weights hold, and D's next step would follow them. "
-                "Ask for the gradient at the interpolates alone, with torch.autograd.grad."
-            )
-        if not torch.equal(x, was):
-            raise CheckFailed(
-                "gradient_penalty: it writes into the real samples. Make a new tensor of the interpolates."
-            )
-        return got
-    except RuntimeError as error:
-        words = str(error)
-        if "must match the size" in words or "invalid for input of size" in words:
-            raise CheckFailed(
-                f"gradient_penalty: samples of shape {tuple(x.shape[1:])} and {len(x)} numbers epsilon do not fit. Give "
-                "epsilon one dimension of size 1 for each dimension of a sample."
-            ) from None
-        if "does not require grad" in words:
-            raise CheckFailed(
-                "gradient_penalty: PyTorch finds no way back to the place where you ask for the gradient. The interpolates "
-                "must take gradients before D sees them."
-            ) from None
-        if "grad can be implicitly created only for scalar outputs" in words:
-            raise CheckFailed(
-                "gradient_penalty: D gives N scores, and a gradient is that of one number. Add them up."
-            ) from None
-        raise
+        with unchanged("gradient_penalty", **watched, hints=moved), plain_errors("gradient_penalty", hints=known):
+            return gradient_penalty(D, x, x_fake, epsilon)
     finally:
         looking.remove()
-        for p in parameters:
-            p.grad = None
+        D.zero_grad(set_to_none=True)
 
 
 line = nn.Linear(4, 1)

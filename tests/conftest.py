@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from pathlib import Path
 
 import matplotlib
 import pytest
@@ -49,7 +50,37 @@ def turn(item):
     return first.index(True)
 
 
+def pytest_addoption(parser):
+    parser.addoption("--lesson", metavar="NN", help="of the tests that go through all lessons, those of this one alone")
+
+
+def models_of(number):
+    """The modules of ganedu.models that a lesson's part on its twin names, by their last name."""
+    from lesson_definitions import load_definitions, twin_modules
+
+    (path,) = (Path(__file__).resolve().parent.parent / "lessons").glob(f"{number}_*.py")
+    names = [module.__name__ for module in twin_modules(path, load_definitions(path))]
+    return {name.rsplit(".", 1)[1] for name in names if name.startswith("ganedu.models.")}
+
+
+def is_about(item, number, models):
+    """Whether a test is one of this lesson: its own file, or its turn in a test that goes through all of them."""
+    if item.path.stem in (f"test_lesson_{number}", f"test_exercise_{number}"):
+        return True
+    if not hasattr(item, "callspec"):
+        return False
+    values = item.callspec.params.values()
+    return (
+        item.callspec.id.startswith(f"{number}-")
+        or any(isinstance(value, Path) and value.name.startswith(f"{number}_") for value in values)
+        or any(value in models for value in values if isinstance(value, str))
+    )
+
+
 def pytest_collection_modifyitems(config, items):
+    if number := config.getoption("--lesson"):
+        models = models_of(number)
+        items[:] = [item for item in items if is_about(item, number, models)]
     items.sort(key=turn)
     marked = {name: [item for item in items if item.get_closest_marker(name)] for name in ("gpu", "browser")}
     if marked["gpu"]:

@@ -23,10 +23,30 @@ from tools import exercises, grading, notebooks
 
 ROOT = Path(__file__).resolve().parent.parent
 SOLUTIONS = exercises.sources(ROOT)
-BANKS = {
-    path.stem: runpy.run_path(str(ROOT / "tests" / "wrong_answers" / path.name))
-    for path in SOLUTIONS
-}  # fmt: skip
+BANK_FOLDER = ROOT / "tests" / "wrong_answers"
+
+
+def read_bank(path):
+    """(the bank's names, "") or, where it cannot be used, (an empty bank, the sentence that says why)."""
+    empty, name = {"WRONG": {}, "RIGHT": {}}, f"tests/wrong_answers/{path.name}"
+    if not path.exists():
+        return empty, f"{name}: is missing, wants the wrong and right answers to solutions/{path.name}"
+    try:
+        bank = runpy.run_path(str(path))
+    except Exception as error:  # whatever a bank's own code raises: one test fails, and the others are collected
+        return empty, f"{name}: fails when it is read ({type(error).__name__}: {error})"
+    for key in ("WRONG", "RIGHT"):
+        if not isinstance(bank.get(key), dict) or not bank[key]:
+            return empty, f"{name}: its {key} is {bank.get(key)!r}, wants a dict with an answer or more"
+    for key, answer in bank["WRONG"].items():
+        if not (isinstance(answer, tuple) and len(answer) == 3):
+            return empty, f"{name}: WRONG[{key!r}] wants (the check that must fail, the cells to replace, its words)"
+    return bank, ""
+
+
+BANKS, FAULTS = {}, {}
+for path in SOLUTIONS:
+    BANKS[path.stem], FAULTS[path.stem] = read_bank(BANK_FOLDER / path.name)
 RIGHT = [pytest.param(path, name, marks=pytest.mark.slow) for path in SOLUTIONS for name in BANKS[path.stem]["RIGHT"]]
 
 
@@ -168,6 +188,57 @@ WRONG = [
 ]
 
 
+# --- four files a lesson ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("solution", SOLUTIONS, ids=named)
+def test_solution_has_its_bank_of_answers(solution):
+    assert FAULTS[solution.stem] == ""
+
+
+def unpaired(root):
+    """A sentence for each lesson without a solution, solution without a lesson, and bank without a solution."""
+    lessons, solutions, banks = (
+        {path.name for path in (root / folder).glob("[0-9][0-9]_*.py")}
+        for folder in ("lessons", "solutions", "tests/wrong_answers")
+    )
+    return [
+        *(f"lessons/{name}: has no exercise, wants solutions/{name}" for name in sorted(lessons - solutions)),
+        *(f"solutions/{name}: has no lesson, wants lessons/{name}" for name in sorted(solutions - lessons)),
+        *(f"tests/wrong_answers/{name}: has no solution of this name" for name in sorted(banks - solutions)),
+    ]
+
+
+def test_lessons_solutions_and_banks_belong_together():
+    assert unpaired(ROOT) == []
+
+
+def test_what_is_missing_is_one_sentence(tmp_path):
+    for folder, name in (("lessons", "01_a"), ("solutions", "02_b"), ("tests/wrong_answers", "03_c")):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / f"{name}.py").write_text("")
+    assert unpaired(tmp_path) == [
+        "lessons/01_a.py: has no exercise, wants solutions/01_a.py",
+        "solutions/02_b.py: has no lesson, wants lessons/02_b.py",
+        "tests/wrong_answers/03_c.py: has no solution of this name",
+    ]
+    bank = tmp_path / "04_d.py"
+    for text, words in (
+        (None, "tests/wrong_answers/04_d.py: is missing, wants"),
+        ("1 / 0", "fails when it is read (ZeroDivisionError: division by zero)"),
+        ("def f(:", "fails when it is read (SyntaxError"),
+        ("RIGHT = {'a': {}}", "its WRONG is None, wants a dict"),
+        ("WRONG = {'a': ('check', {}, 'words')}", "its RIGHT is None, wants a dict"),
+        ("WRONG, RIGHT = {'a': {}}, {'a': {}}", "WRONG['a'] wants (the check that must fail"),
+    ):
+        if text is not None:
+            bank.write_text(text)
+        found, fault = read_bank(bank)
+        assert words in fault and found == {"WRONG": {}, "RIGHT": {}}
+    bank.write_text("WRONG, RIGHT = {'a': ('check', {}, 'words')}, {'b': {}}")
+    assert read_bank(bank)[1] == ""
+
+
 # --- graders are tested like code -------------------------------------------------------------------------------
 
 
@@ -209,7 +280,7 @@ def test_right_answer_written_otherwise_passes(solution, name):
     assert report.points == report.max_points, str(report)
 
 
-@pytest.mark.parametrize("solution", SOLUTIONS, ids=named)
+@pytest.mark.parametrize("solution", [path for path in SOLUTIONS if not FAULTS[path.stem]], ids=named)
 def test_every_task_has_a_wrong_answer(solution):
     checks = {task.metadata.nbgrader.grade_id for task in cells(solution) if grading.is_grade(task)}
     assert {check for check, _, _ in BANKS[solution.stem]["WRONG"].values()} == checks

@@ -1,4 +1,4 @@
-"""Lesson 08's own game is the library's twin; its integrals are SciPy's, its pushes those of autograd, its codes published."""
+"""Lesson 08's second game is the library's; its integrals are SciPy's, its pushes autograd's, its constants published."""
 
 import math
 from pathlib import Path
@@ -28,12 +28,11 @@ def lesson():
     return namespace
 
 
-@pytest.mark.parametrize("name, loss", [("LSGAN", None), ("CentredLSGAN", least_squares_with(-1, 1, 0))])
-def test_game_is_the_librarys(lesson, name, loss):
+def test_centred_game_is_the_librarys_with_these_codes(lesson):
     torch.manual_seed(0)
-    own = lesson[name](lesson["Generator"](), lesson["Discriminator"](), z_dim=64)
+    own = lesson["CentredLSGAN"](lesson["Generator"](), lesson["Discriminator"](), z_dim=64)
     torch.manual_seed(0)
-    twin = lsgan.LSGAN() if loss is None else lsgan.LSGAN(loss=loss)
+    twin = lsgan.LSGAN(loss=least_squares_with(-1, 1, 0))
     assert list(own.state_dict()) == list(twin.state_dict())
     assert all(torch.equal(own.state_dict()[key], value) for key, value in twin.state_dict().items())
     x, z = digits().sample(16, torch.Generator().manual_seed(1)), torch.randn(16, 64)
@@ -51,15 +50,6 @@ def test_losses_are_the_published_constants(lesson):
     game = lesson["LSGAN"](torch.nn.Identity(), torch.nn.Identity(), z_dim=1)
     assert game.g_loss(real, fake).item() == pytest.approx(17.69625, abs=1e-5)
     assert game.d_loss(real, fake).item() == pytest.approx(41.73375, abs=1e-5)
-
-
-def test_each_player_learns_from_its_own_loss(lesson):
-    game = lesson["LSGAN"](torch.nn.Linear(3, 2), torch.nn.Linear(2, 1), z_dim=3)
-    x, z = torch.randn(5, 2), torch.randn(5, 3)
-    of_d = torch.autograd.grad(game.d_loss(x, z), [*game.G.parameters(), *game.D.parameters()], allow_unused=True)
-    assert [g is None for g in of_d] == [True, True, False, False]
-    of_g = torch.autograd.grad(game.g_loss(x, z), list(game.G.parameters()))
-    assert all(g.abs().sum() > 0 for g in of_g)
 
 
 PAIRS = {

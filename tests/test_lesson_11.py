@@ -14,7 +14,7 @@ from torch import nn
 
 from ganedu import diffaugment
 from ganedu.data import digits
-from ganedu.models import dcgan, r3gan, sngan, vanilla
+from ganedu.models import dcgan, sngan, vanilla
 from ganedu.regularizers import spectral_norm
 from ganedu.training import EMA
 
@@ -36,17 +36,6 @@ def batch(n=16):
 # --- the games ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name, twin", [("SNGAN", sngan.SNGAN), ("R3GAN", r3gan.R3GAN)])
-def test_games_are_the_librarys(lesson, name, twin):
-    torch.manual_seed(0)
-    theirs = twin()
-    own = lesson[name](theirs.G, theirs.D, z_dim=64).eval()  # eval mode: statistics and power iteration stand still
-    x, z = batch()
-    assert torch.equal(own.d_loss(x, z), theirs.d_loss(x, z)) and torch.equal(own.g_loss(x, z), theirs.g_loss(x, z))
-    assert (own.n_critic, own.betas, own.lr) == (theirs.n_critic, theirs.betas, theirs.lr)
-    assert getattr(own, "r1_gamma", None) == getattr(theirs, "r1_gamma", None)
-
-
 def test_losses_are_the_published_constants(lesson):
     """Hinge: TF-GAN's own numbers for these logits. Relativistic: the formula in NumPy."""
     real, fake = torch.tensor([-5.0, 1.4, 12.5, 2.7])[:, None], torch.tensor([10.0, 4.4, -5.5, 3.6])[:, None]
@@ -58,19 +47,6 @@ def test_losses_are_the_published_constants(lesson):
     want = np.log1p(np.exp(-difference)).mean() + 1.0 / 2 * (slope + slope)
     assert paired.d_loss(real, fake).item() == pytest.approx(want, rel=1e-6)
     assert paired.g_loss(real, fake).item() == pytest.approx(np.log1p(np.exp(difference)).mean(), rel=1e-6)
-
-
-def test_each_player_learns_from_its_own_loss(lesson):
-    x, z = batch(4)
-    for name, twin in (("SNGAN", sngan.SNGAN), ("R3GAN", r3gan.R3GAN)):
-        nets = twin()
-        game = lesson[name](nets.G, nets.D, z_dim=64)
-        game.d_loss(x, z).backward()
-        assert all(p.grad is None for p in game.G.parameters())
-        assert sum(p.grad.abs().sum() for p in game.D.parameters()) > 0
-        game.zero_grad(set_to_none=True)
-        game.g_loss(x, z).backward()
-        assert all(p.grad is not None for p in game.G.parameters())
 
 
 # --- spectral norm ------------------------------------------------------------------------------------------------

@@ -8,7 +8,6 @@ from torch import nn
 
 from ganedu.data import digits, ring
 from ganedu.metrics import fid_digits
-from ganedu.models import dcgan, wgan_gp
 from ganedu.models.dcgan import DCGAN
 from ganedu.models.wgan_gp import WGANGP
 from ganedu.regularizers import gradient_penalty
@@ -198,13 +197,6 @@ def test_dcgan_losses_are_the_binary_cross_entropies():
     d_loss = game.d_loss(x, z)
     d_loss.backward()
     assert all(p.grad is None for p in game.G.parameters())  # D's loss is cut off from G
-
-
-def test_by_name_from_the_command():
-    """`ganedu train NAME` finds a model as the one class of its module that is a game."""
-    from ganedu.cli.finding import find_model
-
-    assert find_model("dcgan") is dcgan.DCGAN and find_model("wgan_gp") is wgan_gp.WGANGP
 
 
 @pytest.mark.slow

@@ -56,7 +56,7 @@ def d_loss(real_logits, fake_logits, a=0.0, b=1.0):
     return (real_logits - a).square().mean() / 2 + (fake_logits - b).square().mean() / 2
 """
         },
-        "The codes are swapped: b, here 1, belongs to the real samples.",
+        "The codes are swapped: b belongs to the real samples.",
     ),
     "no factor 1/2": (
         "task1_check",
@@ -78,7 +78,7 @@ def d_loss(real_logits, fake_logits, a=0.0, b=1.0):
     return (real_logits.mean() - b) ** 2 / 2 + (fake_logits.mean() - a) ** 2 / 2
 """
         },
-        "You square the average. The square belongs inside",
+        "You square the average, not each distance.",
     ),
     "sigmoid before the squares": (
         "task1_check",
@@ -90,7 +90,7 @@ def d_loss(real_logits, fake_logits, a=0.0, b=1.0):
     return ((on_real - b) ** 2).mean() / 2 + ((on_fakes - a) ** 2).mean() / 2
 """
         },
-        "There is a sigmoid in between. The codes are for D's raw output.",
+        "and fake_logits (0.5, -2): got 0.213622, wants 2.4375. There is a sigmoid in between",
     ),
     "one heap": (
         "task1_check",
@@ -101,7 +101,7 @@ def d_loss(real_logits, fake_logits, a=0.0, b=1.0):
     return torch.cat([real_logits - b, fake_logits - a]).square().mean() / 2
 """
         },
-        "All five samples are averaged in one heap.",
+        "All samples are averaged in one heap.",
     ),
     "codes fixed in D's loss": (
         "task1_check",
@@ -112,12 +112,12 @@ def d_loss(real_logits, fake_logits, a=0.0, b=1.0):
     return (real_logits - 1).square().mean() / 2 + fake_logits.square().mean() / 2
 """
         },
-        "You leave the codes at 0 and 1, whatever a and b are.",
+        "You leave a at 0, whatever it is.",
     ),
     "one heap, no halves": (
         "task1_check",
         first("torch.cat([real_logits - b, fake_logits - a]).square().mean()"),
-        "of its own, and a factor 1/2",
+        "Each kind has its own of both.",
     ),
     "half of one half": (
         "task1_check",
@@ -132,17 +132,17 @@ def d_loss(real_logits, fake_logits, a=0.0, b=1.0):
     "a sum in G's loss": (
         "task1_check",
         first(g_line="(fake_logits - c).square().sum() / 2"),
-        "In G's loss you add up over the batch",
+        "g_loss of fake_logits (0.5, -2, 3.5): got 7.75, wants 2.58333. You add up over the batch",
     ),
     "a sigmoid in G's loss": (
         "task1_check",
         first(g_line="(fake_logits.sigmoid() - c).square().mean() / 2"),
-        "In G's loss there is a sigmoid in between",
+        "wants 2.58333. There is a sigmoid in between",
     ),
     "G runs away": (
         "task1_check",
         first(g_line="-(fake_logits - c).square().mean() / 2"),
-        "The sign of G's loss is turned round",
+        "The sign is turned round: this is minus the formula.",
     ),
     "G drawn to the code of fakes": (
         "task1_check",
@@ -175,7 +175,7 @@ def d_loss(real_logits, fake_logits, a=0.0, b=1.0):
     return float((real_logits - b).square().mean() / 2 + (fake_logits - a).square().mean() / 2)
 """
         },
-        "from d_loss to D's weights: no gradient arrives there.",
+        "a float, wants a tensor of shape (), through which a gradient passes.",
     ),
     # --- task 2 -----------------------------------------------------------------------------------------------
     "p and q swapped": (

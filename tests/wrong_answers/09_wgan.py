@@ -76,7 +76,7 @@ WRONG = {
     "one heap": (
         "task1_check",
         game(d="def d_loss(real, fake):\n    return torch.cat([-real, fake]).mean()\n"),
-        "All five scores are averaged in one heap.",
+        "All scores are averaged in one heap.",
     ),
     "sums for means": (
         "task1_check",
@@ -86,7 +86,7 @@ WRONG = {
     "a float": (
         "task1_check",
         game(d="def d_loss(real, fake):\n    return (fake.mean() - real.mean()).item()\n"),
-        "from d_loss to D's weights: no gradient arrives there.",
+        "a float, wants a tensor of shape (), through which a gradient passes.",
     ),
     "G wants low scores": (
         "task1_check",
@@ -111,7 +111,7 @@ WRONG = {
     "autograd watches the clip": (
         "task1_check",
         game(clip="def clip(D, c):\n    for p in D.parameters():\n        p.clamp_(-c, c)\n"),
-        "cannot be changed in place while autograd watches",
+        "a tensor that autograd watches cannot be changed in place",
     ),
     "one wall": (
         "task1_check",
@@ -146,7 +146,7 @@ def clip(D, c):
     "pairs of real and fake": (
         "task1_check",
         game(d="def d_loss(real, fake):\n    return (fake - real).mean()\n"),
-        "three real samples, two fakes",
+        "d_loss of real_logits (4, 0.5, -1) and fake_logits (0.5, -2): two shapes do not fit",
     ),
     "half as in lesson 08": (
         "task1_check",
@@ -161,7 +161,7 @@ def clip(D, c):
     "fakes cut off in D's loss": (
         "task1_check",
         game(d="def d_loss(real, fake):\n    return fake.detach().mean() - real.mean()\n"),
-        "arrives at the score of a fake",
+        "no gradient arrives at fake_logits",
     ),
     "a distance is never below 0": (
         "task1_check",

@@ -188,12 +188,12 @@ def gradient_penalty(D, x, x_fake, epsilon):
     return (x_hat.grad.flatten(1).norm(dim=1) - 1).square().mean()
 """
         },
-        "it changes the gradients that D's weights hold",
+        "leaves other gradients in D than it found there",
     ),
     "written into the real samples": (
         "task1_check",
         penalty(x_hat="x.mul_(epsilon).add_((1 - epsilon) * x_fake.detach()).clone().requires_grad_()"),
-        "it writes into the real samples.",
+        "changes x in place",
     ),
     "squeezed": (
         "task1_check",
