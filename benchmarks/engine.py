@@ -1,33 +1,38 @@
-"""How fast a round is: ganedu's Trainer against a plain PyTorch loop over the same nets.
+"""How fast a round is: ganedu's Trainer against plain PyTorch loops over the same nets.
 
-    python benchmarks/engine.py [--only mlp] [--batch 64] [--compiled] [--rounds 5] [--seconds-per-cell 15] [--threads 2]
+    python benchmarks/engine.py [--only mlp] [--batch 64] [--compiled] [--turns 5] [--seconds-per-cell 15] [--threads 2]
 
-The plain loop is written the way public GAN repositories write it: images decoded one by one behind a DataLoader, a sigmoid
-and BCELoss with tensors of labels, Adam as it comes, ``.item()`` for a line of log at every step, and in the WGAN-GP no
-``detach`` before the critic. As in those repositories one set of fakes serves both players; ganedu does the same where a row
-says "same fakes", and else draws new latents for G, which is one pass of G more. The nets are the course's own, and for the
-MLP GAN also the wide ones of the repositories. Both play the same number of updates on batches of the same size with nets of the same classes.
+Three plain loops. The *public* one is written the way public GAN repositories write it: images decoded one by one behind a
+DataLoader, a sigmoid and BCELoss with tensors of labels, Adam as it comes, ``.item()`` for a line of log at every step, one set of
+fakes for both players, and in the WGAN-GP no ``detach`` before the critic. The *careful* one holds its pictures in memory as
+floats and indexes them, decodes nothing, takes BCE with logits, makes D's fakes without a graph, and logs with ``.item()`` as well;
+each player draws latents of its own, as lessons do. The *careful one on the same fakes* lets G learn from the fakes that D has just
+judged. A row of ganedu's is compared with the public loop and with the careful one of its kind. The nets are the course's own, and for
+the MLP GAN also the wide ones of the repositories; all play the same number of updates on batches of the same size.
 
-Each cell (a model and a batch size) is measured in a process of its own, where the kinds of loop take turns; medians are
-given. Each kind's peak memory comes from one more process. Load from other programs is watched: above 0.1 core the row is
-void and says so. Rows are added to results/engine-<device>.json, and the table is written anew beside it, so that the
-benchmark may be run in parts.
+Each kind of loop of a cell (a model and a batch size) lives in a process of its own, and they take turns; medians are given, ratios
+turn by turn. Load from other programs is watched: above 0.1 core the row is void and says so. Rows are added to
+results/engine-<device>.json, and the table is written anew beside it, so that the benchmark may be run in parts; on a CPU the README's
+table is written from it as well.
 """
 
 import argparse
 import json
 import os
 import platform
+import re
 import resource
 import statistics
 import subprocess
 import sys
 import time
+import warnings
 from collections import defaultdict
 from datetime import date
 from pathlib import Path
 
 RESULTS = Path(__file__).parent / "results"
+README = Path(__file__).parents[1] / "README.md"
 FOREIGN = 0.1  # cores that others may use
 IMAGES = 4096  # in the data set: random bytes, whose content makes no round faster
 MODELS = ("mlp", "mlp_wide", "dcgan28", "wgan_gp", "dcgan64")
@@ -38,7 +43,9 @@ NAMES = {
     "wgan_gp": "WGAN-GP MLP, 28x28",
     "dcgan64": "DCGAN, 64x64x3",
 }
-PLAIN = "plain loop"
+PUBLIC = "public loop"
+CAREFUL = "careful loop, own latents"
+SHARING = "careful loop, same fakes"
 
 
 def make_game(model, device):
@@ -76,7 +83,7 @@ def make_images(model):
 # --- the plain loop ----------------------------------------------------------------------------------------------
 
 
-def plain_loop(game, images, batch_size, device, lap):
+def public_loop(game, images, batch_size, device, lap):
     """A function that plays one round the usual way. ``lap(name)`` books the time since the last call under ``name``."""
     import numpy as np
     import torch
@@ -180,38 +187,89 @@ def plain_loop(game, images, batch_size, device, lap):
     return wgan_round if hasattr(game, "gp_weight") else gan_round
 
 
+def careful_loop(game, images, batch_size, device, lap, same_fakes=False):
+    """The same round as somebody writes it who minds the time. ``same_fakes``: G learns from those that D has judged."""
+    import torch
+    from torch import nn
+
+    from ganedu.regularizers import gradient_penalty
+
+    pictures = (images.float() / 127.5 - 1).to(device)
+    G, D = game.G.to(device).train(), game.D.to(device).train()
+    optimizer_G = torch.optim.Adam(G.parameters(), lr=2e-4, betas=game.betas)
+    optimizer_D = torch.optim.Adam(D.parameters(), lr=2e-4, betas=game.betas)
+    bce = nn.BCEWithLogitsLoss()
+    real, fake = torch.ones(batch_size, 1, device=device), torch.zeros(batch_size, 1, device=device)
+    is_critic, log = hasattr(game, "gp_weight"), []
+
+    def draw():
+        x = pictures[torch.randint(len(pictures), (batch_size,), device=device)]
+        lap("data")
+        return x, torch.randn(batch_size, game.z_dim, device=device)
+
+    def play():
+        for _ in range(game.n_critic):
+            x, z = draw()
+            if same_fakes:
+                fakes = G(z)
+                judged = fakes.detach()
+            else:
+                with torch.no_grad():
+                    judged = G(z)
+            optimizer_D.zero_grad()
+            if is_critic:
+                d_loss = D(judged).mean() - D(x).mean() + game.gp_weight * gradient_penalty(D, x, judged)
+            else:
+                d_loss = bce(D(x), real) + bce(D(judged), fake)
+            d_loss.backward()
+            lap("D")
+            optimizer_D.step()
+            lap("optimisers")
+        if not same_fakes:
+            fakes = G(torch.randn(batch_size, game.z_dim, device=device))
+        optimizer_G.zero_grad()
+        g_loss = -D(fakes).mean() if is_critic else bce(D(fakes), real)
+        g_loss.backward()
+        lap("G")
+        optimizer_G.step()
+        lap("optimisers")
+        log.append((d_loss.item(), g_loss.item()))
+        lap("rest")
+
+    return play
+
+
 # --- ganedu ------------------------------------------------------------------------------------------------------
 
 
-def kinds_on(device, model, compiled):
-    """Name -> settings of a Trainer, for each way to play a round here; the plain loop has None."""
+def kinds_on(device, model, compiled=False):
+    """Name -> (the plain loop of its kind, fields of ``Speed``); a plain loop has no fields."""
     import torch
 
-    reuse = {} if model == "wgan_gp" else {"reuse": True}  # five turns of D have five sets of fakes
-    same = ", same fakes" if reuse else ""
-
+    fakes = {} if model == "wgan_gp" else {"reuse": True}  # five turns of D have five sets of fakes
+    like = SHARING if fakes else CAREFUL
+    kinds = {PUBLIC: (PUBLIC, None), CAREFUL: (CAREFUL, None)}
+    if fakes:
+        kinds[SHARING] = (SHARING, None)
     if device == "cuda":
         return {
-            PLAIN: None,
-            "ganedu, fp32, one kernel at a time": {"fast": False},
-            "ganedu, fp32, one launch": {},
-            "ganedu, bf16, one launch": {"precision": torch.bfloat16},
+            **kinds,
+            "ganedu, fp32, one kernel at a time": (CAREFUL, {"fast": False}),
+            "ganedu, fp32": (CAREFUL, {}),
+            "ganedu, bf16": (CAREFUL, {"precision": torch.bfloat16}),
         }
     conv = {"channels_last": True} if "dcgan" in model else {}
-    last = ", channels last" if conv else ""
-    kinds = {PLAIN: None, "ganedu, fp32": {"tune": False}}
-    if reuse or conv:
-        kinds[f"ganedu, fp32{same}{last}"] = {"tune": False, **reuse, **conv}
-    kinds[f"ganedu, bf16{same}{last}"] = {"precision": torch.bfloat16, "tune": False, **reuse}
+    same, last = ", same fakes" if fakes else "", ", channels last" if conv else ""
+    kinds["ganedu, fp32"] = (CAREFUL, {})
+    if conv:
+        kinds[f"ganedu, fp32{last}"] = (CAREFUL, conv)
+    if fakes:
+        kinds[f"ganedu, fp32{same}{last}"] = (like, {**fakes, **conv})
+    kinds[f"ganedu, bf16{same}{last}"] = (like, {"precision": torch.bfloat16, **fakes})
     if compiled:
-        kinds[f"ganedu, fp32{same}{last}, compiled"] = {"tune": False, "compile": True, **reuse, **conv}
-        kinds[f"ganedu, bf16{same}{last}, compiled"] = {
-            "precision": torch.bfloat16,
-            "tune": False,
-            "compile": True,
-            **reuse,
-        }
-    return kinds
+        kinds[f"ganedu, fp32{same}{last}, compiled"] = (like, {"compile": True, **fakes, **conv})
+        kinds[f"ganedu, bf16{same}{last}, compiled"] = (like, {"precision": torch.bfloat16, "compile": True, **fakes})
+    return {name: (of, None if fields is None else {"tune": False, **fields}) for name, (of, fields) in kinds.items()}
 
 
 class Laps:
@@ -246,16 +304,15 @@ def booked(trainer, laps):
 
         return call
 
-    game, player_now, backward = trainer.game, ["D"], torch.Tensor.backward
-    trainer.data.sample = timed("data", trainer.data.sample)
-    game.sample_z = timed("data", game.sample_z)
-    loss = trainer.plain_step.loss
+    step, player_now, backward = trainer.plain_step, ["D"], torch.Tensor.backward
+    trainer.game.draw = timed("data", trainer.game.draw)
+    loss = step.loss
 
-    def timed_loss(player, x, z):
+    def timed_loss(player, batch):
         player_now[0] = player
-        return timed(player, loss)(player, x, z)
+        return timed(player, loss)(player, batch)
 
-    trainer.plain_step.loss = timed_loss
+    step.loss = timed_loss
     for optimizer in trainer.optimizers.values():
         optimizer.zero_grad = timed("optimisers", optimizer.zero_grad)
         optimizer.step = timed("optimisers", optimizer.step)
@@ -267,19 +324,106 @@ def prepare(model, batch_size, device, kind, laps, compiled):
     import torch
 
     from ganedu.data import ImageData
-    from ganedu.training import Trainer
+    from ganedu.training import Speed, Trainer
 
     torch.manual_seed(0)
     game, images = make_game(model, device), make_images(model)
-    settings = kinds_on(device, model, compiled)[kind]
-    if settings is None:
-        return plain_loop(game, images, batch_size, device, laps), None
-    trainer = Trainer(game, ImageData(images), batch_size=batch_size, device=device, seed=0, **settings)
+    fields = kinds_on(device, model, compiled)[kind][1]
+    if kind == PUBLIC:
+        return public_loop(game, images, batch_size, device, laps), None
+    if fields is None:
+        return careful_loop(game, images, batch_size, device, laps, same_fakes=kind == SHARING), None
+    trainer = Trainer(game, ImageData(images), batch_size=batch_size, device=device, seed=0, speed=Speed(**fields))
     trainer.game.train()
     return trainer.step, trainer
 
 
-# --- one cell, in a process of its own -----------------------------------------------------------------------------
+# --- one kind of loop, in a process of its own ---------------------------------------------------------------------
+
+
+def serve(model, batch_size, device, n_threads, compiled, kind):
+    """Play rounds as asked for on standard input, a line of JSON each, and answer on standard output."""
+    import torch
+
+    torch.set_num_threads(n_threads)
+    wait = torch.cuda.synchronize if device == "cuda" else (lambda: None)
+    laps = Laps(wait)
+    play, trainer = prepare(model, batch_size, device, kind, laps, compiled)
+    warnings.filterwarnings("error", message="compile:")  # a row that says compiled is
+    for line in sys.stdin:
+        what, number = json.loads(line)
+        if what == "play":
+            started = time.perf_counter()
+            for _ in range(number):
+                play()
+            wait()
+            answer = time.perf_counter() - started
+        elif what == "gflop":
+            answer = flops_of(play if trainer is None else trainer.speed.wrap_plainly(trainer.plain_step)) / 1e9
+        elif what == "split":
+            answer = split(play, trainer, laps, number)
+        else:
+            answer = peak_memory(device)
+        print(json.dumps([answer, time.process_time()]), flush=True)
+
+
+def split(play, trainer, laps, seconds):
+    """Share of a round's time by what it goes into, from a few rounds; {} where a round is one launch."""
+    import torch
+
+    if trainer is not None and (
+        trainer.speed.compile or (trainer.device.type == "cuda" and trainer.speed.fast is not False)
+    ):
+        return {}
+    backward, times = torch.Tensor.backward, 0
+    try:
+        if trainer is not None:
+            booked(trainer, laps)
+        until = time.perf_counter() + seconds
+        laps.start()
+        while times == 0 or (time.perf_counter() < until and times < 20):
+            play()
+            laps("rest")
+            times += 1
+    finally:
+        torch.Tensor.backward, laps.on = backward, False
+    total = sum(laps.spent.values())
+    return {name: round(spent / total, 3) for name, spent in laps.spent.items()}
+
+
+def peak_memory(device):
+    """Peak memory so far, MiB: of the process on a CPU, of torch's tensors on CUDA."""
+    if device == "cuda":
+        import torch
+
+        return torch.cuda.max_memory_allocated() / 2**20
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (2**20 if sys.platform == "darwin" else 2**10)
+
+
+class Arm:
+    """A kind of loop in its process: ``arm("play", 10)`` is the seconds that ten rounds took."""
+
+    def __init__(self, *where):
+        command = [sys.executable, __file__, "--serve", *map(str, where)]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.cpu = 0.0  # seconds of processor time so far
+
+    def __call__(self, what, number=0):
+        self.process.stdin.write(json.dumps([what, number]) + "\n")
+        self.process.stdin.flush()
+        line = self.process.stdout.readline()
+        if not line:
+            sys.exit(f"{' '.join(self.process.args)} failed with exit code {self.process.wait()}")
+        answer, self.cpu = json.loads(line)
+        return answer
+
+    def end(self):
+        self.process.stdin.close()
+        self.process.wait()
+
+
+# --- one cell ----------------------------------------------------------------------------------------------------
 
 
 class Others:
@@ -293,14 +437,18 @@ class Others:
         user, nice, system, _, _, irq, softirq, *steal = fields
         return (user + nice + system + irq + softirq + sum(steal[:1])) / os.sysconf("SC_CLK_TCK")
 
-    def start(self):
-        self.at = time.perf_counter(), self._busy(), time.process_time()
+    def start(self, arms=()):
+        self.arms = list(arms)
+        self.at = time.perf_counter(), self._busy(), self._own()
+
+    def _own(self):
+        return time.process_time() + sum(arm.cpu for arm in self.arms)
 
     def cores(self):
         began, busy, own = self.at
         if busy is None:
             return None
-        return max(0.0, (self._busy() - busy - (time.process_time() - own)) / (time.perf_counter() - began))
+        return max(0.0, (self._busy() - busy - (self._own() - own)) / (time.perf_counter() - began))
 
 
 def peaks(device):
@@ -350,90 +498,53 @@ def flops_of(play):
     return counter.total
 
 
-def measure_cell(model, batch_size, device, rounds, seconds, n_threads, compiled):
-    import torch
-
-    torch.set_num_threads(n_threads)
-    wait = torch.cuda.synchronize if device == "cuda" else (lambda: None)
-    others, laps = Others(), Laps(wait)
+def measure_cell(model, batch_size, device, n_threads, compiled, turns, seconds):
+    others = Others()
     others.start()
     time.sleep(1)
     before = others.cores()
-    arms, plays = {}, {}
     kinds = kinds_on(device, model, compiled)
-    for kind in kinds:
-        play, trainer = prepare(model, batch_size, device, kind, laps, compiled)
-        for _ in range(6 if device == "cuda" else 1):
-            play()
-        wait()
-        started = time.perf_counter()
-        play()
-        wait()
-        arms[kind] = play, trainer
-        plays[kind] = max(1, round(seconds / len(kinds) / rounds / (time.perf_counter() - started)))
+    arms = {kind: Arm(model, batch_size, device, n_threads, compiled, kind) for kind in kinds}
+    plays = {}
+    for kind, arm in arms.items():
+        arm("play", 6 if device == "cuda" else 3)
+        plays[kind] = max(1, round(seconds / len(kinds) / turns / arm("play", 1)))
     updates = make_game(model, device).n_critic
     speeds = {kind: [] for kind in arms}
-    others.start()
-    for turn in range(rounds):
+    others.start(arms.values())
+    for turn in range(turns):
         for kind in list(arms)[:: 1 if turn % 2 else -1]:
-            started = time.perf_counter()
-            for _ in range(plays[kind]):
-                arms[kind][0]()
-            wait()
-            speeds[kind].append(plays[kind] * batch_size * updates / (time.perf_counter() - started))
+            speeds[kind].append(plays[kind] * batch_size * updates / arms[kind]("play", plays[kind]))
     during = others.cores()
 
-    row = {"model": model, "batch": batch_size, "threads": n_threads, "turns": rounds, "kinds": {}}
+    row = {"model": model, "batch": batch_size, "threads": n_threads, "turns": turns, "kinds": {}}
     load = [cores for cores in (before, during) if cores is not None]
     row["foreign_cores"] = round(max(load), 2) if load else None
     row["void"] = bool(load) and max(load) > FOREIGN
-    plain = speeds[PLAIN]
-    row["peaks"] = peaks(device)
-    for kind, (play, trainer) in arms.items():
-        ratios = [s / p for s, p in zip(speeds[kind], plain)]
+    row["peaks"] = in_a_fresh_process("peaks", device, n_threads)
+    for kind, arm in arms.items():
+        against = kinds[kind][0]
         median = statistics.median(speeds[kind])
-        gflop = flops_of(play if trainer is None else trainer.plain_step) / 1e9
-        ms = 1e3 * batch_size * updates / median
+        gflop, ms = arm("gflop"), 1e3 * batch_size * updates / median
         peak = row["peaks"]["GEMM bf16" if "bf16" in kind else "GEMM fp32"]
+        ratios = {of: [s / p for s, p in zip(speeds[kind], speeds[of])] for of in (PUBLIC, against)}
         row["kinds"][kind] = {
             "images_a_second": round(median, 1),
             "ms_a_round": round(ms, 3),
-            "ratio": round(statistics.median(ratios), 2),
-            "ratios": [round(r, 2) for r in ratios],
+            "against": against,
+            "ratio": round(statistics.median(ratios[against]), 2),
+            "ratio_to_public": round(statistics.median(ratios[PUBLIC]), 2),
+            "ratios": [round(r, 2) for r in ratios[against]],
             "gflop_a_round": round(gflop, 3),
             "share_of_peak": round(1e3 * gflop / ms / peak, 3),
-            "bound": round(1e3 * batch_size * updates / statistics.median(plain) / (1e3 * gflop / peak), 2),
+            "bound": round(1e3 * batch_size * updates / statistics.median(speeds[against]) / (1e3 * gflop / peak), 2),
+            "peak_mib": round(arm("memory"), 1),
         }
-        if trainer is None or trainer.step is trainer.plain_step:  # a launch cannot be split
-            backward = torch.Tensor.backward
-            try:
-                if trainer is not None:
-                    booked(trainer, laps)
-                times, laps_until = 0, time.perf_counter() + 0.1 * seconds
-                laps.start()
-                while times == 0 or (time.perf_counter() < laps_until and times < 20):
-                    play()
-                    laps("rest")
-                    times += 1
-            finally:
-                torch.Tensor.backward, laps.on = backward, False
-            total = sum(laps.spent.values())
-            row["kinds"][kind]["split"] = {name: round(spent / total, 3) for name, spent in laps.spent.items()}
+        parts = arm("split", 0.1 * seconds)
+        if parts:
+            row["kinds"][kind]["split"] = parts
+        arm.end()
     return row
-
-
-def measure_memory(model, batch_size, device, kind, n_threads, compiled):
-    """Peak memory, MiB: of the process on a CPU, of torch's tensors on CUDA."""
-    import torch
-
-    torch.set_num_threads(n_threads)
-    play, _ = prepare(model, batch_size, device, kind, Laps(lambda: None), compiled)
-    for _ in range(6 if device == "cuda" else 2):
-        play()
-    if device == "cuda":
-        return torch.cuda.max_memory_allocated() / 2**20
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (2**20 if sys.platform == "darwin" else 2**10)
 
 
 # --- the table ---------------------------------------------------------------------------------------------------
@@ -456,26 +567,31 @@ def device_name(device):
 
 def markdown(report):
     lines = [
-        f"# A round: ganedu against a plain PyTorch loop, {report['device_kind']}",
+        f"# A round: ganedu against plain PyTorch loops, {report['device_kind']}",
         "",
         f"{report['device']}; torch {report['torch']}; {report['date']}. Made by `python benchmarks/engine.py`, which says "
-        "what the plain loop is. Images a second are real images that D has seen. A ratio is the median of those of each "
-        "turn, the quotient of two measurements made one after the other. *Of peak*: the arithmetic that the round needs, as a "
-        "share of what a large matrix product of that precision reaches on this machine. *At most*: the ratio that would be "
-        "reached if the round took the time of its arithmetic at that peak, and nothing else took any.",
+        "what the three plain loops are. Images a second are real images that D has seen. A ratio is the median of those of each "
+        "turn, the quotient of two measurements made one after the other: against the public loop, and against the careful one of "
+        "the same kind. *Of peak*: the arithmetic that the round needs, as a share of what a large matrix product of that precision "
+        "reaches on this machine. *At most*: the ratio to the careful loop that would be reached if the round took the time of its "
+        "arithmetic at that peak, and nothing else took any.",
         "",
-        "| model | batch | threads | loop | images/s | ms a round | ratio | at most | of peak | peak MiB | time goes into |",
-        "|---|---|---|---|---|---|---|---|---|---|---|",
+        "| model | batch | threads | loop | images/s | ms a round | to public | to careful | at most | of peak | peak MiB "
+        "| time goes into |",
+        "|---|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for row in report["rows"]:
         for kind, r in row["kinds"].items():
-            ratio = "**void**" if row["void"] else f"{r['ratio']:.2f}"
-            bound = "" if kind == PLAIN else f"{r['bound']:.1f}"
-            split = ", ".join(f"{name} {100 * share:.0f} %" for name, share in r.get("split", {}).items())
+            plain = kind in (PUBLIC, CAREFUL, SHARING)
+            to_public = "**void**" if row["void"] else f"{r['ratio_to_public']:.2f}"
+            ratio, bound = (
+                ("", "") if plain else ("**void**" if row["void"] else f"{r['ratio']:.2f}", f"{r['bound']:.1f}")
+            )
+            parts = ", ".join(f"{name} {100 * share:.0f} %" for name, share in r.get("split", {}).items())
             lines.append(
                 f"| {NAMES[row['model']]} | {row['batch']} | {row['threads']} | {kind} | {r['images_a_second']:,.0f} "
-                f"| {r['ms_a_round']:.2f} | {ratio} | {bound} "
-                f"| {r['share_of_peak']:.0%} | {r['peak_mib']:,.0f} | {split} |"
+                f"| {r['ms_a_round']:.2f} | {to_public} | {ratio} | {bound} "
+                f"| {r['share_of_peak']:.0%} | {r['peak_mib']:,.0f} | {parts} |"
             )
     void = [row for row in report["rows"] if row["void"]]
     if void:
@@ -491,6 +607,45 @@ def markdown(report):
     rates = "; ".join(f"{name} {rate:,.0f}" for name, rate in best.items())
     lines += ["", f"The machine's own peak in GFLOP/s, the best of all cells: {rates}.", ""]
     return "\n".join(lines)
+
+
+SHORT = re.compile(r", (same fakes|channels last)")  # of a kind's name; what is left says the column
+
+
+def readme_table(report):
+    """The README's table: ratios to the careful loop of the same kind, and what lessons run at against the public one."""
+    lines = [
+        "| nets | batch | as lessons run, to public | as lessons run | + channels last | + same fakes | bf16 | bf16, compiled |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for row in report["rows"]:
+        kinds = {name: r for name, r in row["kinds"].items() if name.startswith("ganedu")}
+
+        def cell(found, key="ratio", void=row["void"]):
+            return "void" if found and void else f"{found[0][key]:.2f}" if found else ""
+
+        def of(short, fakes, kinds=kinds):
+            return [r for n, r in kinds.items() if SHORT.sub("", n) == short and ("same fakes" in n) == fakes]
+
+        fp32 = [kinds["ganedu, fp32"]]
+        last = [r for n, r in kinds.items() if n == "ganedu, fp32, channels last"]
+        shared = of("ganedu, fp32", True)
+        bf16 = of("ganedu, bf16", True) or of("ganedu, bf16", False)
+        compiled = of("ganedu, bf16, compiled", True) or of("ganedu, bf16, compiled", False)
+        cells = [cell(fp32, "ratio_to_public"), *map(cell, (fp32, last, shared, bf16, compiled))]
+        lines.append(f"| {NAMES[row['model']]} | {row['batch']} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def write_readme(report, path=README):
+    """Put the table between its markers in the README."""
+    text = path.read_text(encoding="utf-8")
+    start, end = "<!-- speed -->", "<!-- /speed -->"
+    before, _, rest = text.partition(start)
+    _, found, after = rest.partition(end)
+    if not found:
+        sys.exit(f"{path}: got no {start} and {end}, wants both around the table of speed")
+    path.write_text(f"{before}{start}\n{readme_table(report)}\n{end}{after}", encoding="utf-8")
 
 
 def write(path, head, rows):
@@ -511,23 +666,23 @@ def in_a_fresh_process(*arguments):
 
 
 def main():
-    if sys.argv[1:2] == ["--part"]:
-        what, model, batch_size, device, n_threads, compiled, *more = sys.argv[2:]
-        where, how = (model, int(batch_size), device), (int(n_threads), compiled == "True")
-        if what == "cell":
-            answer = measure_cell(*where, int(more[0]), float(more[1]), *how)
-        else:
-            answer = measure_memory(*where, more[0], *how)
-        print(json.dumps(answer))
+    if sys.argv[1:2] == ["--serve"]:
+        model, batch_size, device, n_threads, compiled, kind = sys.argv[2:]
+        serve(model, int(batch_size), device, int(n_threads), compiled == "True", kind)
         return 0
 
     import torch
+
+    if sys.argv[1:3] == ["--part", "peaks"]:
+        torch.set_num_threads(int(sys.argv[4]))
+        print(json.dumps(peaks(sys.argv[3])))
+        return 0
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", choices=MODELS, action="append", help="a model; may be given again (all)")
     parser.add_argument("--batch", type=int, action="append", help="a batch size; may be given again (64 and 256)")
     parser.add_argument("--compiled", action="store_true", help="the compiled trainer as well; on a CPU, minutes more")
-    parser.add_argument("--rounds", type=int, default=5, help="turns of each loop, at least 5 count (5)")
+    parser.add_argument("--turns", type=int, default=5, help="turns of each loop, at least 5 count (5)")
     parser.add_argument("--seconds-per-cell", type=float, default=20, help="of measuring, without warm-up (20)")
     parser.add_argument(
         "--threads", type=int, default=torch.get_num_threads(), help="torch's threads (all it would use)"
@@ -541,18 +696,22 @@ def main():
     if path.is_file():
         old = json.loads(path.read_text(encoding="utf-8"))
         if all(old.get(key) == value for key, value in head.items()):  # another machine's rows do not belong here
-            rows = {(r["model"], r["batch"], r["threads"]): r for r in old["rows"]}
+            # rows of before the careful loops say less than the table wants
+            rows = {(r["model"], r["batch"], r["threads"]): r for r in old["rows"] if CAREFUL in r["kinds"]}
     for model in o.only or MODELS:
         for batch_size in o.batch or (64, 256):
-            cell = model, batch_size, o.device, o.threads, o.compiled
-            row = in_a_fresh_process("cell", *cell, o.rounds, o.seconds_per_cell)
-            for kind in row["kinds"]:
-                row["kinds"][kind]["peak_mib"] = round(in_a_fresh_process("memory", *cell, kind), 1)
+            row = measure_cell(model, batch_size, o.device, o.threads, o.compiled, o.turns, o.seconds_per_cell)
             rows[model, batch_size, o.threads] = row
             write(path, {**head, "python": platform.python_version(), "date": date.today().isoformat()}, rows)
-            ratios = ", ".join(f"{kind} {r['ratio']:.2f}" for kind, r in row["kinds"].items() if kind != PLAIN)
+            ratios = ", ".join(
+                f"{kind} {r['ratio']:.2f} ({r['ratio_to_public']:.2f})"
+                for kind, r in row["kinds"].items()
+                if kind != PUBLIC
+            )
             void = f"  VOID: others used {row['foreign_cores']} cores" if row["void"] else ""
             print(f"{NAMES[model]}, batch {batch_size}: {ratios}{void}", flush=True)
+    if o.device == "cpu" and o.out == RESULTS:
+        write_readme(json.loads(path.read_text(encoding="utf-8")))
     return 1 if any(row["void"] for row in rows.values()) else 0
 
 

@@ -190,6 +190,17 @@ def test_a_trainer_that_tunes_takes_the_layout_that_was_found(monkeypatch):
     tuning._measured.clear()
 
 
+def test_the_fastest_exact_setting_is_a_rule_and_never_another_computation():
+    for make, last in ((DCGAN, True), (VanillaGAN, None), (WGANGP, None)):
+        chosen = Speed.fastest_exact(make(), "cpu")
+        assert chosen == Speed(channels_last=last)
+        assert chosen.precision == torch.float32 and not chosen.reuse
+    assert Speed.fastest_exact(DCGAN(), "cuda") == Speed()
+    assert Speed.fastest_exact(DCGAN(), "cpu", channels_last=False, compile=True) == Speed(
+        channels_last=False, compile=True
+    )
+
+
 # --- compiled ----------------------------------------------------------------------------------------------------
 
 

@@ -110,14 +110,15 @@ def train_in(out, options, workers):
         if len(getattr(data, "shape", ())) != 3:
             raise ValueError(f"data: got {settings['data']!r}, which holds no images, wants a set of images")
         seed_all(settings["seed"])
+        game = make_to_fit(make_game, data.shape)
         trainer = Trainer(
-            make_to_fit(make_game, data.shape),
+            game,
             data,
             batch_size=settings["batch_size"],
             lr=settings["lr"],
             device=workers.device,
             seed=settings["seed"],
-            speed=Speed(compile=options.compile and workers.size == 1),
+            speed=Speed.fastest_exact(game, workers.device, compile=options.compile and workers.size == 1),
         )
         parallel(trainer, workers)
         checkpoints = Checkpoints(out, every=options.checkpoint_every, tell=tell)
