@@ -85,64 +85,75 @@ from ganedu.checks import check_objective
 from ganedu.losses import least_squares_with
 
 
-def d_formula(real_logits, fake_logits, a, b):
+def check_d_formula(real_logits, fake_logits, a, b):
     return least_squares_with(a, b, 0.0).d(real_logits, fake_logits)
 
 
-def g_formula(fake_logits, c):
+def check_g_formula(fake_logits, c):
     return least_squares_with(0.0, 1.0, c).g(fake_logits)
 
 
-def weighted(weights):
+def check_weighted(weights):
     """D's loss with other weights on its two halves: ``weights`` takes the numbers of real samples and of fakes."""
 
     def loss(r, f, a, b):
         of_real, of_fakes = weights(len(r), len(f))
-        return of_real * d_formula(r, a + 0 * f, a, b) + of_fakes * d_formula(b + 0 * r, f, a, b)
+        return of_real * check_d_formula(r, a + 0 * f, a, b) + of_fakes * check_d_formula(b + 0 * r, f, a, b)
 
     return loss
 
 
-one_half = "Only one of the two factors 1/2 is there: each half of the loss has one."
-heap = "All samples are averaged in one heap"
-d_mistakes = [
-    (weighted(lambda n, m: (2, 2)), "The two factors 1/2 are missing."),
-    (weighted(lambda n, m: (1, 2)), one_half),
-    (weighted(lambda n, m: (2, 1)), one_half),
-    (weighted(lambda n, m: (n, m)), "You add up over the batch; each E is an average."),
-    (weighted(lambda n, m: (n / (n + m), m / (n + m))), f"{heap}. Each kind has an average of its own."),
+known_half = "Only one of the two factors 1/2 is there: each half of the loss has one."
+known_heap = "All samples are averaged in one heap"
+known_in_d = [
+    (check_weighted(lambda n, m: (2, 2)), "The two factors 1/2 are missing."),
+    (check_weighted(lambda n, m: (1, 2)), known_half),
+    (check_weighted(lambda n, m: (2, 1)), known_half),
+    (check_weighted(lambda n, m: (n, m)), "You add up over the batch; each E is an average."),
+    (check_weighted(lambda n, m: (n / (n + m), m / (n + m))), f"{known_heap}. Each kind has an average of its own."),
     (
-        weighted(lambda n, m: (2 * n / (n + m), 2 * m / (n + m))),
-        f"{heap}, and without a factor 1/2. Each kind has its own of both.",
+        check_weighted(lambda n, m: (2 * n / (n + m), 2 * m / (n + m))),
+        f"{known_heap}, and without a factor 1/2. Each kind has its own of both.",
     ),
-    (lambda r, f, a, b: d_formula(r, f, b, a), "The codes are swapped: b belongs to the real samples."),
+    (lambda r, f, a, b: check_d_formula(r, f, b, a), "The codes are swapped: b belongs to the real samples."),
     (lambda r, f, a, b: ((r - b).abs().mean() + (f - a).abs().mean()) / 2, "You average sizes. The loss has squares."),
-    (lambda r, f, a, b: d_formula(r.mean(0), f.mean(0), a, b), "You square the average, not each distance."),
+    (lambda r, f, a, b: check_d_formula(r.mean(0), f.mean(0), a, b), "You square the average, not each distance."),
 ]
-g_mistakes = [
-    (lambda f, c: 2 * g_formula(f, c), "The factor 1/2 is missing in G's loss."),
-    (lambda f, c: g_formula(f, 0.0), "G's fakes are drawn to 0 here, the code of fakes: G learns to be caught."),
-    (lambda f, c: g_formula(f.mean(0), c), "In G's loss you square the average: average the squares."),
+known_in_g = [
+    (lambda f, c: 2 * check_g_formula(f, c), "The factor 1/2 is missing in G's loss."),
+    (
+        lambda f, c: check_g_formula(f, 0.0),
+        "G's fakes are drawn to 0 here, the code of fakes: G learns to be caught.",
+    ),
+    (lambda f, c: check_g_formula(f.mean(0), c), "In G's loss you square the average: average the squares."),
 ]
-by_hand = {"real_logits": torch.tensor([[3.0], [0.5], [-1.0]]), "fake_logits": torch.tensor([[0.5], [-2.0]])}
-fakes = {"fake_logits": torch.tensor([[0.5], [-2.0], [3.5]])}
-of_d = {"settings": {"a": (0.0, -1.0), "b": (1.0, 3.0)}, "mistakes": d_mistakes}
-of_g = {"settings": {"c": (1.0, 0.0)}, "mistakes": g_mistakes}
+check_batch = {"real_logits": torch.tensor([[3.0], [0.5], [-1.0]]), "fake_logits": torch.tensor([[0.5], [-2.0]])}
+check_fakes = {"fake_logits": torch.tensor([[0.5], [-2.0], [3.5]])}
+check_of_d = {"settings": {"a": (0.0, -1.0), "b": (1.0, 3.0)}, "mistakes": known_in_d}
+check_of_g = {"settings": {"c": (1.0, 0.0)}, "mistakes": known_in_g}
 check_objective(
     "d_loss",
     d_loss,
-    d_formula,
+    check_d_formula,
     ("real_logits", "fake_logits"),
     hint="By hand: (2² + 0.5² + 2²)/3 for the real samples, (0.5² + 2²)/2 for the fakes, where a = 0 and b = 1.",
-    batches=[by_hand],
-    **of_d,
+    batches=[check_batch],
+    **check_of_d,
 )
-check_objective("g_loss", g_loss, g_formula, ("fake_logits",), hint="Square, average, halve.", batches=[fakes], **of_g)
+check_objective(
+    "g_loss",
+    g_loss,
+    check_g_formula,
+    ("fake_logits",),
+    hint="Square, average, halve.",
+    batches=[check_fakes],
+    **check_of_g,
+)
 print("✓ Task 1: all visible checks pass.")
 ### BEGIN HIDDEN TESTS
 only = "It fits the example only."
-check_objective("d_loss", d_loss, d_formula, ("real_logits", "fake_logits"), hint=only, **of_d)
-check_objective("g_loss", g_loss, g_formula, ("fake_logits",), hint=only, **of_g)
+check_objective("d_loss", d_loss, check_d_formula, ("real_logits", "fake_logits"), hint=only, **check_of_d)
+check_objective("g_loss", g_loss, check_g_formula, ("fake_logits",), hint=only, **check_of_g)
 ### END HIDDEN TESTS
 
 # %% [markdown]

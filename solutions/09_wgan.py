@@ -94,17 +94,17 @@ from ganedu.checks import CheckFailed, check_close, check_objective, check_train
 from ganedu.losses import d_minimax, g_minimax, g_nonsaturating, least_squares, wasserstein
 
 
-def one_heap(r, f):
+def check_one_heap(r, f):
     return wasserstein.d(r, f * len(f) / (len(r) + len(f))) + (len(f) / (len(r) + len(f))) * r.mean()
 
 
-d_mistakes = [
+known_in_d = [
     (
         lambda r, f: -wasserstein.d(r, f),
         "That is what the critic makes large. A loss is made small: turn the sign round.",
     ),
     (lambda r, f: wasserstein.d(len(r) * r, len(f) * f), "You add up over the batch; each E is an average."),
-    (one_heap, "All scores are averaged in one heap. Each kind has an average of its own."),
+    (check_one_heap, "All scores are averaged in one heap. Each kind has an average of its own."),
     (
         lambda r, f: wasserstein.d(r.sigmoid(), f.sigmoid()),
         "There is a sigmoid in between. A critic's score has no bounds.",
@@ -114,17 +114,19 @@ d_mistakes = [
     (lambda r, f: wasserstein.d(r, f) / 2, "There is no factor 1/2 in this loss."),
     (lambda r, f: wasserstein.d(0 * r, f), "The real samples are missing."),
 ]
-g_mistakes = [
+known_in_g = [
     (lambda f: -wasserstein.g(f), "This G makes its fakes' scores small: it learns to be caught."),
     (g_nonsaturating, "That is lesson 04's -log sigmoid. G's loss is minus the mean score."),
     (lambda f: wasserstein.g(f.sigmoid()), "There is a sigmoid in G's loss. It climbs the scores as they are."),
     (g_minimax, "That is lesson 04's min-max loss for G. Here there is no logarithm."),
 ]
-by_hand = {"real_logits": torch.tensor([[4.0], [0.5], [-1.0]]), "fake_logits": torch.tensor([[0.5], [-2.0]])}
-of_d = {"name": "d_loss", "loss": d_loss, "formula": wasserstein.d, "over": ("real_logits", "fake_logits")}
-of_g = {"name": "g_loss", "loss": g_loss, "formula": wasserstein.g, "over": ("fake_logits",)}
-check_objective(**of_d, mistakes=d_mistakes, hint="By hand: (0.5 - 2)/2 - (4 + 0.5 - 1)/3.", batches=[by_hand])
-check_objective(**of_g, mistakes=g_mistakes, hint="By hand: -(0.5 - 2)/2.", batches=[by_hand])
+check_batch = {"real_logits": torch.tensor([[4.0], [0.5], [-1.0]]), "fake_logits": torch.tensor([[0.5], [-2.0]])}
+check_of_d = {"name": "d_loss", "loss": d_loss, "formula": wasserstein.d, "over": ("real_logits", "fake_logits")}
+check_of_g = {"name": "g_loss", "loss": g_loss, "formula": wasserstein.g, "over": ("fake_logits",)}
+check_objective(
+    **check_of_d, mistakes=known_in_d, hint="By hand: (0.5 - 2)/2 - (4 + 0.5 - 1)/3.", batches=[check_batch]
+)
+check_objective(**check_of_g, mistakes=known_in_g, hint="By hand: -(0.5 - 2)/2.", batches=[check_batch])
 
 
 def clipped(weights, bias, c, slope=1.0):
@@ -170,8 +172,10 @@ print("✓ Task 1: all visible checks pass.")
 import numpy as np
 
 only = "It fits the example only. Scores may lie above 0 or below, and so may a loss: no absolute value."
-check_objective(**of_d, mistakes=[(lambda r, f: -wasserstein.d(r, f).abs(), only)], hint="It fits the example only.")
-check_objective(**of_g, mistakes=[(lambda f: wasserstein.g(f).abs(), only)], hint="It fits the example only.")
+check_objective(
+    **check_of_d, mistakes=[(lambda r, f: -wasserstein.d(r, f).abs(), only)], hint="It fits the example only."
+)
+check_objective(**check_of_g, mistakes=[(lambda f: wasserstein.g(f).abs(), only)], hint="It fits the example only.")
 net = nn.Sequential(nn.Linear(5, 7), nn.LeakyReLU(0.2), nn.Sequential(nn.Linear(7, 3), nn.Linear(3, 1)))
 before = [p.detach().double().numpy().copy() for p in net.parameters()]
 of_all_layers = "it fits a net of one layer. D.parameters() has the parameters of all layers."

@@ -62,20 +62,20 @@ def g_loss(fake_logits):
 from ganedu.checks import check_objective
 from ganedu.losses import g_minimax, nonsaturating
 
-of_d = {"name": "d_loss", "loss": d_loss, "formula": nonsaturating.d, "over": ("real_logits", "fake_logits")}
-of_g = {"name": "g_loss", "loss": g_loss, "formula": nonsaturating.g, "over": ("fake_logits",)}
-by_hand = {"real_logits": torch.tensor([[0.5], [2.0], [-1.0]]), "fake_logits": torch.tensor([[0.5], [-2.0]])}
-check_objective(**of_d, hint="Work it out by hand for these logits.", batches=[by_hand])
+check_of_d = {"name": "d_loss", "loss": d_loss, "formula": nonsaturating.d, "over": ("real_logits", "fake_logits")}
+check_of_g = {"name": "g_loss", "loss": g_loss, "formula": nonsaturating.g, "over": ("fake_logits",)}
+check_batch = {"real_logits": torch.tensor([[0.5], [2.0], [-1.0]]), "fake_logits": torch.tensor([[0.5], [-2.0]])}
+check_objective(**check_of_d, hint="Work it out by hand for these logits.", batches=[check_batch])
 check_objective(
-    **of_g,
+    **check_of_g,
     hint="Work it out by hand for these logits.",
     mistakes=[(g_minimax, "That is the saturating loss: G minimises minus the logarithm of D.")],
-    batches=[by_hand],
+    batches=[check_batch],
 )
 print("✓ Task 1: all visible checks pass.")
 ### BEGIN HIDDEN TESTS
-check_objective(**of_d, hint="It fits the example only.")
-check_objective(**of_g, hint="It fits the example only.")
+check_objective(**check_of_d, hint="It fits the example only.")
+check_objective(**check_of_g, hint="It fits the example only.")
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -233,7 +233,7 @@ def spread(x):
 from ganedu.checks import check_close, plain_errors, unchanged
 
 
-def spread_of(x):
+def check_spread_of(x):
     """What ``spread`` says, once it leaves x as it was and ends in no error."""
     with unchanged("spread", x=x), plain_errors("spread"):
         return spread(x)
@@ -241,7 +241,7 @@ def spread_of(x):
 
 check_close(
     "spread of the samples (0, 3, 7) and (2, 3, 7)",
-    spread_of(torch.tensor([[0.0, 3.0, 7.0], [2.0, 3.0, 7.0]])),
+    check_spread_of(torch.tensor([[0.0, 3.0, 7.0], [2.0, 3.0, 7.0]])),
     math.sqrt(2) / 3,
     hint="The first pixel's numbers are 0 and 2, the second one's 3 and 3, the third one's 7 and 7.",
     mistakes=[
@@ -253,7 +253,9 @@ check_close(
     atol=1e-5,
 )
 alike = torch.tensor([0.0, 5.0]).repeat(4, 1)
-check_close("spread of four equal samples", spread_of(alike), 0.0, hint="Nothing differs from image to image here.")
+check_close(
+    "spread of four equal samples", check_spread_of(alike), 0.0, hint="Nothing differs from image to image here."
+)
 print("✓ Task 4: all visible checks pass.")
 ### BEGIN HIDDEN TESTS
 import numpy as np
@@ -262,5 +264,5 @@ generator = torch.Generator().manual_seed(4)
 for shape in ((2, 3), (9, 1, 4, 6), (5, 7, 1)):
     x = 3 * torch.randn(shape, generator=generator) - 1
     want = np.std(x.double().numpy(), axis=0, ddof=1).mean()
-    check_close(f"spread of samples of the shape {shape}", spread_of(x), want, hint="It fits the examples only.")
+    check_close(f"spread of samples of the shape {shape}", check_spread_of(x), want, hint="It fits the examples only.")
 ### END HIDDEN TESTS
