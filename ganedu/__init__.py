@@ -1,5 +1,17 @@
 """ganedu: the helper library of a hands-on course on generative adversarial networks.
 
+Where things happen:
+
+    a round is played                    training.py, Step: the first thing in the file
+    a batch is drawn, by names           gan.py, Game.draw; data/images.py, ImageData.batch
+    a label enters a loss                gan.py, call: d_loss(self, x, y, z) gets the labels, as it names y
+    samples, and what a grid shows       gan.py, Game.generate and preview; looking.py, Trainer.sample; views/samples.py
+    a slider or a button acts            views/dashboard.py asks; control.py, Control, obeys between two rounds
+    a NaN or a full memory is caught     failures.py
+    a run is saved and goes on           checkpoints.py
+    rounds become quicker                speed/, behind one argument, Speed
+    a model                              models/, a file a paper
+
 Submodules load when they are first used: ``import ganedu; ganedu.losses`` costs nothing until the second line.
 """
 

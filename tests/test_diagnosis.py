@@ -543,3 +543,31 @@ def test_no_warning_comes_from_equal_modes():
     """A mixture of one mode has no nearest other mode."""
     data = mixture([[0.0, 0.0]], 0.5)
     assert diagnose({}, data.sample(300), data.sample(300), modes=data)[0].name == HEALTHY
+
+
+# --- a game without a D --------------------------------------------------------------------------------------------
+
+
+def troubles():
+    """(verdict, what ``diagnose`` is given) for a game of one player, each trouble that it can have."""
+    rounds = {"round": list(range(0, 400, 10))}
+    real = ring(8).sample(400, torch.Generator().manual_seed(0))
+    half = real[real[:, 0] > 0.5][:120]
+    swinging = [0.9 if i % 4 < 2 else 0.1 for i in range(40)]
+    return {
+        NAN: {"history": {**rounds, "model_loss": [1.5**i for i in range(40)]}},
+        OSCILLATION: {"history": {**rounds, "energy_distance": swinging}},
+        COLLAPSE: {"history": {}, "samples": real[:1].repeat(200, 1), "real": real},
+        DROPPING: {"history": {}, "samples": half, "real": real, "modes": ring(8)},
+    }
+
+
+@pytest.mark.parametrize("name", [NAN, OSCILLATION, COLLAPSE, DROPPING])
+def test_where_no_d_plays_no_advice_speaks_of_one(name):
+    given = troubles()[name]
+    (alone,) = diagnose(**given, settings={"lr": {"model": 1e-3}})
+    (paired,) = diagnose(**given, settings={"lr": {"D": 1e-3, "G": 1e-3}})
+    assert alone.name == paired.name == name and alone.advice
+    about_d = re.compile(r"\bD\b|critic|penalty|WGAN|n_critic")
+    assert not about_d.search(" ".join(alone.advice)), alone.advice
+    assert about_d.search(" ".join(paired.advice))  # or this test cannot fail

@@ -16,9 +16,11 @@ from torch import nn
 
 from ganedu import training
 from ganedu.data import ImageData, ring
+from ganedu.diagnosis import EARLY, Doctor
 from ganedu.distributed import parallel
 from ganedu.gan import GAN, Game, call
 from ganedu.hooks import LinearDecay
+from ganedu.publishing import load_published, publish
 from ganedu.training import Speed, Trainer
 from ganedu.views.dashboard import Dashboard
 from ganedu.views.samples import Samples
@@ -175,6 +177,33 @@ def test_two_processes_share_one_model(name, tmp_path):
     start = trainer_of(name).game.state_dict()
     assert_same(one, other)
     assert any(not torch.equal(one[key], start[key]) for key in one)
+
+
+@every_game
+def test_the_doctor_looks_at_it_and_changes_nothing(name):
+    trainer = trainer_of(name).run(20)
+    before, drawn = state(trainer), torch.get_rng_state()
+    doctor = Doctor(trainer)
+    for full in (False, True):
+        verdicts = doctor.look(full)
+    assert verdicts[0].name == EARLY and doctor.history["energy_distance"][-1] >= 0
+    assert ("roc_auc" in doctor.history) == isinstance(trainer.game, GAN)
+    for player in trainer.game.players:
+        assert doctor.history[f"{player.lower()}_grad"][-1] > 0
+    assert_same(state(trainer), before)
+    assert torch.equal(drawn, torch.get_rng_state())
+    assert all(module.training for module in trainer.game.modules())
+
+
+@every_game
+def test_it_is_published_and_read_back(name, tmp_path):
+    trainer = trainer_of(name).run(3)
+    path = publish(trainer, tmp_path / "game.safetensors", metrics={"n": 1})
+    game, card = load_published(path, GAMES[name][0]())
+    assert card["recipe"]["lr"].keys() == set(trainer.game.players) and card["steps"] == 3
+    batch = trainer.game.ingredients(trainer.data, 5, torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        assert torch.equal(call(game.generate, batch), call(trainer.averaged.generate, batch))
 
 
 def test_training_py_knows_none_of_them():
