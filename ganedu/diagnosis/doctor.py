@@ -59,7 +59,7 @@ class Doctor:
     def __init__(self, trainer, classifier=None, features=None):
         self.trainer, game, data = trainer, trainer.game, trainer.data
         self._draw = torch.Generator(trainer.device).manual_seed(trainer.seed + 4)
-        small = trainer.fixed_x[0].numel() <= 64
+        small = next(iter(trainer.fixed.values()))[0].numel() <= 64
         self.n, self.n_full, self.full_every = (400, 400, 1) if small else (128, 256, 4)
         self.batch = game.draw(data, self.n, self._draw)
         self.reading = read(game, self._few(64))
@@ -165,7 +165,8 @@ class Doctor:
         if isinstance(game, GAN):
             with Ear(game.D, self.batch["x"]) as heard:
                 real, fake = (logits.flatten(1).mean(1).double() for logits in call(game.judge, self.batch))
-            x_fake = heard.x_fake  # for the examiner: made once
+            if heard.x_fake is not None and heard.x_fake.shape == self.batch["x"].shape:
+                x_fake = heard.x_fake  # for the examiner: made once
             above = real[:, None] - fake
             signs["roc_auc"] = float(((above > 0).double() + 0.5 * (above == 0)).mean())
             signs["output"] = float(torch.cat([real, fake]).abs().max())
@@ -173,7 +174,7 @@ class Doctor:
                 signs["sureness"] = self.reading.sureness(real, fake)
                 signs["push"] = self.reading.push(real, fake)
         if self.examiner is not None:
-            if x_fake is None or x_fake.shape != self.batch["x"].shape:
+            if x_fake is None:
                 x_fake = call(game.compare, self.batch)[1]
             signs["energy_distance"], signs["spread"] = self.examiner.distance_and_spread(x_fake)
         return signs
