@@ -1,8 +1,23 @@
 """Layers that two papers or more share."""
 
+from collections import OrderedDict
+
 from torch import nn
 
 from ganedu.arguments import whole_number
+
+
+class Stack(nn.Sequential):
+    """Layers one after the other, for nets whose constructor takes something else than layers.
+
+    A part of one, ``D[:-1]``, is a plain ``nn.Sequential`` of the same layers: the way to the features before the verdict.
+    (``nn.Sequential`` would call the constructor with the layers.)
+    """
+
+    def __getitem__(self, index):
+        if isinstance(index, slice):
+            return nn.Sequential(OrderedDict(list(self._modules.items())[index]))
+        return super().__getitem__(index)
 
 
 def mlp(sizes, activation=nn.ReLU):

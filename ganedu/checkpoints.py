@@ -5,11 +5,14 @@ generator, which is also the position in the data), the round and the history. I
 renamed, so that a file of that name is whole or not there, whatever happens in between. Reading one runs no code of it.
 """
 
+import copy
+import errno
 import io
 import os
 import random
 import re
 import warnings
+from collections import OrderedDict
 from pathlib import Path
 
 import numpy as np
@@ -101,9 +104,7 @@ def save(trainer, path):
         state = {
             "format": FORMAT,
             "model": type(trainer.game).__name__,
-            "game": trainer.game.state_dict(),
-            "optimizers": {player: o.state_dict() for player, o in trainer.optimizers.items()},
-            "emas": {player: (e.module.state_dict(), e.updates) for player, e in trainer.emas.items()},
+            **_of_nets(trainer),
             "streams": streams,  # one of each process
             "data": trainer.data.state_dict() if hasattr(trainer.data, "state_dict") else None,
             "round": trainer.round,
@@ -116,6 +117,12 @@ def save(trainer, path):
             "n_critic": getattr(trainer.game, "n_critic", None),
         }
         packed = io.BytesIO()
+        try:
+            state = plain(state)
+        except TypeError as error:
+            raise NotWritten(
+                errno.EINVAL, f"checkpoint: round {trainer.round} not written to {path}: {error}"
+            ) from error
         torch.save(state, packed)  # in memory: torch hides what a disk says
         try:
             atomic_write(path, lambda file: file.write(packed.getbuffer()))
@@ -124,6 +131,37 @@ def save(trainer, path):
             sentence = f"checkpoint: round {trainer.round} could not be written to {path} ({cause})"
             raise NotWritten(error.errno, sentence) from error
     return path
+
+
+def plain(value, name="state"):
+    """``value`` as what can be read again without running code: tensors, numbers, texts, None, lists and dicts of them.
+
+    NumPy's numbers and arrays, which a hook may put into ``history`` or a learning rate may be, become Python's and torch's.
+
+    Raises:
+        TypeError: something else is in it; the message names the entry.
+    """
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, np.ndarray) and value.dtype.kind in "biuf":
+        return torch.from_numpy(value.copy())
+    if type(value) in (bool, int, float, complex, str, bytes, type(None)):
+        return value
+    if isinstance(value, torch.Tensor):
+        return value.detach()
+    if isinstance(value, dict):
+        entries = ((plain(key, f"a key of {name}"), plain(entry, f"{name}[{key!r}]")) for key, entry in value.items())
+        if type(value) is not OrderedDict:
+            return dict(entries)
+        made = OrderedDict(entries)
+        if hasattr(value, "_metadata"):  # of a state_dict: which version of each layer wrote it
+            made._metadata = value._metadata
+        return made
+    if type(value) in (list, tuple):
+        return type(value)(plain(entry, f"{name}[{i}]") for i, entry in enumerate(value))
+    if isinstance(value, bool | int | float | str):  # a subclass of Python's own: the number or text itself
+        return next(kind(value) for kind in (bool, int, float, str) if isinstance(value, kind))
+    raise TypeError(f"{name}: got {type(value).__name__}, wants numbers, texts, tensors, or lists and dicts of them")
 
 
 def read(path, wants="wants a checkpoint", map_location="cpu"):
@@ -138,7 +176,8 @@ def read(path, wants="wants a checkpoint", map_location="cpu"):
     except FileNotFoundError:
         raise
     except Exception as error:  # torch raises half a dozen kinds for a file that is not one of its own
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        reason = re.sub(r"\x1b\[[0-9;]*m", "", str(error)).strip() or type(error).__name__  # without colours
+        reason = reason.splitlines()[0]
         raise ValueError(f"checkpoint: got {path}, which cannot be read ({reason}), {wants}") from error
     if not isinstance(state, dict) or "format" not in state:
         raise ValueError(f"checkpoint: got {path}, which no Trainer wrote, {wants}")
@@ -183,12 +222,19 @@ def load(trainer, path):
             raise ValueError(
                 f"checkpoint: got {path} with {name}: {found}, {wants} ({shapes.get(name, 'no such name')})"
             )
-    trainer.game.load_state_dict(state["game"])
-    for player, optimizer in trainer.optimizers.items():
-        optimizer.load_state_dict(state["optimizers"][player])
-    for player, ema in trainer.emas.items():
-        weights, ema.updates = state["emas"][player]
-        ema.module.load_state_dict(weights)
+    for what, own in (("optimizers", trainer.optimizers), ("emas", trainer.emas)):
+        if state[what].keys() != own.keys():
+            kind = {"optimizers": "players", "emas": "averaged players"}[what]
+            raise ValueError(f"checkpoint: got {path} with {kind} {sorted(state[what])}, {wants} with {sorted(own)}")
+    before = copy.deepcopy(_of_nets(trainer))
+    try:
+        _put_into_nets(trainer, state)
+    except (KeyError, ValueError, RuntimeError, TypeError) as error:
+        _put_into_nets(trainer, before)
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise ValueError(
+            f"checkpoint: got {path}, which does not fit ({reason}), {wants}; the trainer is as it was"
+        ) from error
     if state["n_critic"] is not None:
         trainer.game.n_critic = state["n_critic"]
     trainer.round, trainer.seconds, trainer.history = state["round"], state["seconds"], state["history"]
@@ -202,6 +248,24 @@ def load(trainer, path):
         set_random_state(trainer, state["streams"][trainer.workers.rank])
     else:
         own_streams(trainer)
+
+
+def _of_nets(trainer):
+    """Nets, optimisers and averages, as a checkpoint holds them."""
+    return {
+        "game": trainer.game.state_dict(),
+        "optimizers": {player: o.state_dict() for player, o in trainer.optimizers.items()},
+        "emas": {player: (e.module.state_dict(), e.updates) for player, e in trainer.emas.items()},
+    }
+
+
+def _put_into_nets(trainer, state):
+    trainer.game.load_state_dict(state["game"])
+    for player, optimizer in trainer.optimizers.items():
+        optimizer.load_state_dict(state["optimizers"][player])
+    for player, ema in trainer.emas.items():
+        weights, ema.updates = state["emas"][player]
+        ema.module.load_state_dict(weights)
 
 
 # --- checkpoints of a run --------------------------------------------------------------------------------------
@@ -250,8 +314,9 @@ class Checkpoints:
     def save(self, trainer):
         """Write one now and delete what is too old. Returns its path, or None where it could not be written."""
         try:
-            path = save(trainer, self.path(trainer.round))
+            path = trainer.save(self.path(trainer.round))
             if trainer.workers.rank == 0:
+                self._read_back(path)
                 for old in [*self.all()[: -self.keep], *self.folder.glob("checkpoint-*.part")]:
                     old.unlink(missing_ok=True)
         except OSError as error:
@@ -261,6 +326,13 @@ class Checkpoints:
             return None
         self._told.clear()
         return path
+
+    def _read_back(self, path):
+        """Raise NotWritten if ``path`` does not hold what can be read: only then may older ones go."""
+        try:
+            read(path)
+        except ValueError as error:
+            raise NotWritten(errno.EIO, f"{error}; the older ones stay") from error
 
     def resume(self, trainer):
         """Load the newest checkpoint that can be read. Returns its path, or None where there is none.

@@ -68,6 +68,27 @@ class Control:
             else:
                 change()
 
+    def between_rounds(self, function):
+        """What ``function()`` returns, called between two rounds by the thread that trains; here and now where none does.
+
+        Whoever asks from another thread waits for the end of the round: half a round is no state to look at or to save.
+        """
+        done, result = threading.Event(), {}
+
+        def change():
+            try:
+                result["value"] = function()
+            except BaseException as error:  # raised to the one who asked, and not in the middle of the training
+                result["error"] = error
+            finally:
+                done.set()
+
+        self.request(change)
+        done.wait()
+        if "error" in result:
+            raise result["error"]
+        return result["value"]
+
     # --- settings ----------------------------------------------------------------------------------------------------
 
     def lr(self, player):

@@ -22,6 +22,21 @@ class OutOfMemory(RuntimeError):
     """The device's memory did not suffice for a round. Says the batch size, the peak and a batch that would fit."""
 
 
+def a_loss(player, value):
+    """``value``, if a player can descend on it; else a TypeError in words that a writer of losses can use."""
+    name = f"{player.lower()}_loss"
+    if not isinstance(value, torch.Tensor):
+        forgotten = (
+            ": did you forget to return it?" if value is None else ", which carries no gradient: leave out .item()"
+        )
+        raise TypeError(f"{name}: got {value!r}, wants a tensor of shape (){forgotten}")
+    if value.numel() != 1:
+        raise TypeError(f"{name}: got a tensor of shape {tuple(value.shape)}, wants one number, shape (): average it")
+    if not value.requires_grad:
+        raise TypeError(f"{name}: got a loss without a gradient, wants one that reaches the parameters of {player}")
+    return value
+
+
 class Snapshot:
     """A copy of everything that training changes: nets, averages, optimisers, round, random states. On the device."""
 

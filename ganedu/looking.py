@@ -1,26 +1,40 @@
 """What a trainer shows of its game: samples, previews, numbers. Looking draws from separate generators and changes nothing."""
 
 import contextlib
+import threading
 
 import torch
 
 from ganedu.arguments import whole_number
 from ganedu.gan import call
 
+_lock = threading.Lock()
+_modes = {}  # module -> (blocks that it is in, the mode that it had before)
+
 
 @contextlib.contextmanager
 def evaluating(*modules):
-    """Within this block ``modules`` are in eval mode (running statistics, no dropout) and no gradient is kept."""
-    were_training = [[(m, m.training) for m in module.modules()] for module in modules]
+    """Within this block ``modules`` are in eval mode (running statistics, no dropout) and no gradient is kept.
+
+    Several threads may be in such a block at once: a module gets the mode back that it had before the first of them.
+    """
+    parts = list(dict.fromkeys(part for module in modules for part in module.modules()))
+    with _lock:
+        for part in parts:
+            inside, mode = _modes.get(part, (0, part.training))
+            _modes[part] = inside + 1, mode
+            part.training = False
     try:
-        for module in modules:
-            module.eval()
         with torch.no_grad():
             yield
     finally:
-        for saved in were_training:
-            for m, was_training in saved:
-                m.training = was_training
+        with _lock:
+            for part in parts:
+                inside, mode = _modes.pop(part)
+                if inside > 1:
+                    _modes[part] = inside - 1, mode
+                else:
+                    part.training = mode
 
 
 def in_eval_mode(module, instead=()):
@@ -40,7 +54,7 @@ def in_eval_mode(module, instead=()):
 
 
 class Looking:
-    """The part of a ``Trainer`` that looks at its game.
+    """The part of a ``Trainer`` that looks at its game: between two rounds, whichever thread asks.
 
     Attributes:
         fixed: a batch of 64 that stays the same, for grids that show progress; ``fixed_x`` and ``fixed_z`` are of it.
@@ -64,7 +78,6 @@ class Looking:
     def fixed_z(self):
         return self.fixed["z"]
 
-    @torch.no_grad()
     def sample(self, n, z=None, batch_size=500, **given):
         """``n`` samples of the averaged game; on the device, no gradient.
 
@@ -83,6 +96,10 @@ class Looking:
         n = whole_number("n", n)
         if z is not None:
             given["z"] = z
+        return self.between_rounds(lambda: self._sample(n, batch_size, given))
+
+    @torch.no_grad()
+    def _sample(self, n, batch_size, given):
         draw = torch.Generator(self.device).manual_seed(self.seed + 2)
         game = self.averaged
         batch = game.ingredients(self.data, n, draw, **given)
@@ -98,23 +115,26 @@ class Looking:
             ]
         )
 
-    @torch.no_grad()
     def preview(self, n=64):
         """What a grid shows: ``game.preview`` of the averaged game on the first ``n`` of the fixed batch.
 
         Returns:
             samples (N, ...), or {title: samples}; a game may show more of them, or fewer, than n.
         """
-        return call(self.averaged.preview, {name: entry[:n] for name, entry in self.fixed.items()})
+        batch = {name: entry[:n] for name, entry in self.fixed.items()}
+        return self.between_rounds(torch.no_grad()(lambda: call(self.averaged.preview, batch)))
 
-    @torch.no_grad()
     def compare(self, batch=None):
         """(real, fake) samples that are meant to be alike, of the averaged game on ``batch``; the fixed one unless given."""
-        return call(self.averaged.compare, self.fixed if batch is None else batch)
+        batch = self.fixed if batch is None else batch
+        return self.between_rounds(torch.no_grad()(lambda: call(self.averaged.compare, batch)))
 
-    @torch.no_grad()
     def observe(self):
         """The game's scalars on the fixed batch, as floats. Changes nothing in the training."""
+        return self.between_rounds(self._observe)
+
+    @torch.no_grad()
+    def _observe(self):
         seen = call(in_eval_mode(self.game).observe, self.fixed)
         values = [torch.as_tensor(value, device=self.device).double() for value in seen.values()]
         return dict(zip(seen, torch.stack(values).tolist())) if seen else {}  # the one wait for the device

@@ -17,9 +17,10 @@ from torch import nn
 from ganedu import checkpoints
 from ganedu.arguments import real_number, whole_number
 from ganedu.control import Control, learning_rate
+from ganedu.data.given import as_data
 from ganedu.distributed import ALONE
-from ganedu.failures import CHECK_EVERY, CudaMemory, Health, NonFiniteLoss, OutOfMemory, out_of_memory
-from ganedu.gan import call
+from ganedu.failures import CHECK_EVERY, CudaMemory, Health, NonFiniteLoss, OutOfMemory, a_loss, out_of_memory
+from ganedu.gan import Game, call
 from ganedu.looking import Looking, evaluating
 from ganedu.runtime import resolve_device
 from ganedu.speed import Rehearsal, Speed
@@ -58,7 +59,7 @@ class Step:
 
     def learn(self, player, batch):
         """One update of ``player``. Returns its loss."""
-        return update(self.optimizers[player], self.loss(player, batch))
+        return update(self.optimizers[player], a_loss(player, self.loss(player, batch)))
 
     def loss(self, player, batch):
         """What ``player`` minimises, its nets computed in this step's precision."""
@@ -140,13 +141,26 @@ class EMA:
         self._updates += 1
 
 
+def _as_game(game, data):
+    """``game``, or a TypeError that says what to write in its place."""
+    if isinstance(game, Game):
+        return game
+    if isinstance(data, Game):
+        raise TypeError(
+            f"game: got {type(game).__name__}, and a {type(data).__name__} for data, wants Trainer(game, data)"
+        )
+    wants = "wants a Game with its players, such as VanillaGAN(G, D, z_dim=64)"
+    got = f"the class {game.__name__}" if isinstance(game, type) else type(game).__name__
+    raise TypeError(f"game: got {got}, {f'wants an instance: {game.__name__}()' if isinstance(game, type) else wants}")
+
+
 class Trainer(Control, Looking):
     """Plays rounds of a game on data, lets hooks watch, and obeys pause, resume, stop and changed settings.
 
     Args:
         game: a ``Game``, for instance a ``VanillaGAN``. It is moved to the device.
         data: has ``batch(n, generator)``, a dict of named tensors, or ``sample(n, generator) -> x``; and ``to(device)``.
-            See ``ganedu.data``.
+            See ``ganedu.data``; a tensor, a list or a ``Dataset`` of images will do.
         batch_size: real images, and latents, per update.
         lr: learning rate, a float or a dict by player; the model's own unless given.
         n_critic: D updates per G update; the model's own unless given.
@@ -185,6 +199,7 @@ class Trainer(Control, Looking):
         self.batch_size, self.chosen_batch_size = whole_number("batch_size", batch_size), None  # or by set_batch_size
         self.log_every = whole_number("log_every", log_every)
         self.device = resolve_device(device)
+        game, data = _as_game(game, data), as_data(data)
         self.speed = Speed() if speed is None else speed
         if not isinstance(self.speed, Speed):
             raise TypeError(f"speed: got {speed!r}, wants a Speed, such as Speed(precision=torch.bfloat16)")
@@ -300,8 +315,8 @@ class Trainer(Control, Looking):
     # --- saving -----------------------------------------------------------------------------------------------
 
     def save(self, path):
-        """Write a checkpoint, whole or not at all: see ``checkpoints.save``. Returns the path."""
-        return checkpoints.save(self, path)
+        """Write a checkpoint, whole or not at all, of the end of a round: see ``checkpoints.save``. Returns the path."""
+        return self.between_rounds(lambda: checkpoints.save(self, path))
 
     def load(self, path):
         """Go on from a checkpoint that ``save`` wrote: the run reaches the weights of an unbroken one.
@@ -309,5 +324,5 @@ class Trainer(Control, Looking):
         Raises:
             ValueError: the file is no checkpoint, or one of another model.
         """
-        checkpoints.load(self, path)
+        self.between_rounds(lambda: checkpoints.load(self, path))
         return self

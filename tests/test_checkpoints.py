@@ -2,6 +2,7 @@
 
 import errno
 import json
+import math
 import multiprocessing
 import os
 import random
@@ -534,6 +535,68 @@ def test_not_even_one_fits(monkeypatch):
     monkeypatch.setattr("ganedu.training.CudaMemory", lambda device: SmallMemory(restless()))
     with pytest.raises(OutOfMemory, match="not even a batch of 1 fits: wants smaller nets or images"):
         trainer.run(1)
+
+
+# --- what cannot be read again ----------------------------------------------------------------------------------------
+
+
+def test_numbers_of_numpy_are_written_as_pythons(tmp_path):
+    trainer = restless().run(1)
+    trainer.history.setdefault("mine", []).append(np.float64(0.5))
+    trainer.history.setdefault("counts", []).append(np.arange(3))
+    trainer.optimizers["D"].param_groups[0]["lr"] = 1e-3 * np.cos(0.3)
+    trainer.save(tmp_path / "a.pt")
+    loaded = restless().load(tmp_path / "a.pt")
+    assert loaded.history["mine"] == [0.5] and type(loaded.history["mine"][0]) is float
+    assert loaded.history["counts"][0].tolist() == [0, 1, 2]
+    assert loaded.lr("D") == pytest.approx(1e-3 * math.cos(0.3))
+
+
+def test_what_cannot_be_read_again_is_refused_and_the_older_ones_stay(tmp_path):
+    trainer, told = restless(), []
+    hook = trainer.add_hook(Checkpoints(tmp_path, every=2, keep=2, tell=told.append))
+    trainer.run(4)
+    trainer.history["model"] = [object()]
+    trainer.run(6)
+    assert [path.name for path in hook.all()] == ["checkpoint-00000002.pt", "checkpoint-00000004.pt"]
+    assert len(told) == 1 and "state['history']['model'][0]: got object, wants numbers, texts, tensors" in told[0]
+    assert "\x1b" not in told[0] and trainer.round == 10
+    with pytest.raises(OSError, match=r"state\['history'\]\['model'\]\[0\]: got object"):
+        trainer.save(tmp_path / "mine.pt")
+    assert not (tmp_path / "mine.pt").exists()
+
+
+def test_a_checkpoint_that_the_disk_spoilt_lets_no_older_one_go(tmp_path, monkeypatch):
+    trainer, told = restless(), []
+    hook = trainer.add_hook(Checkpoints(tmp_path, every=1, keep=1, tell=told.append))
+    trainer.run(1)
+    whole = checkpoints.atomic_write
+
+    def spoilt(path, write):
+        whole(path, write)
+        path.write_bytes(path.read_bytes()[:-200])
+
+    monkeypatch.setattr(checkpoints, "atomic_write", spoilt)
+    trainer.run(1)
+    assert (tmp_path / "checkpoint-00000001.pt") in hook.all() and "the older ones stay" in told[0]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda t: t.emas.clear(), r"with averaged players \['G'\]"),
+        (lambda t: t.optimizers["D"].add_param_group({"params": [torch.nn.Parameter(torch.zeros(1))]}), "does not fit"),
+    ],
+)
+def test_a_load_that_fails_leaves_the_trainer_as_it_was(tmp_path, change, words):
+    restless().run(3).save(tmp_path / "a.pt")
+    trainer = restless(seed=5).run(2)
+    change(trainer)
+    before = everything(trainer)
+    with pytest.raises(ValueError, match=words) as caught:
+        trainer.load(tmp_path / "a.pt")
+    assert "\n" not in str(caught.value)
+    assert_same(everything(trainer), before)
 
 
 # --- publishing -------------------------------------------------------------------------------------------------------

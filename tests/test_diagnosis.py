@@ -545,6 +545,18 @@ def test_no_warning_comes_from_equal_modes():
     assert diagnose({}, data.sample(300), data.sample(300), modes=data)[0].name == HEALTHY
 
 
+def test_what_is_printed_is_what_was_judged():
+    """The ends of the window say "getting farther", the means of its halves, which are judged, "nearer"."""
+    distance = [0.21, 0.5, 0.5, 0.5, 0.5, 0.5, 0.3, 0.3, 0.3, 0.3, 0.3, 0.23]
+    history = {"round": list(range(12)), "energy_distance": distance}
+    (verdict,) = diagnose(history)
+    window = distance[-6:]
+    first, second = sum(window[:3]) / 3, sum(window[3:]) / 3
+    assert verdict.name == HEALTHY and "getting nearer" in verdict.evidence
+    assert f"energy distance {first:.2f}, then {second:.2f} (6 looks" in verdict.evidence
+    assert second < 0.95 * first
+
+
 # --- a game without a D --------------------------------------------------------------------------------------------
 
 

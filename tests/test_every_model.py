@@ -190,3 +190,20 @@ def test_the_trainer_plays_it(name):
     trainer = Trainer(built(name), pictures(), **settings).run(1)
     assert trainer.sample(3).shape == (3, *AT_HOME)
     assert set(trainer.history) >= {f"{player.lower()}_loss" for player in trainer.game.players}
+
+
+@every_game
+def test_a_part_of_a_net_is_a_net(name):
+    """D[:-1] is the obvious way to features; copies and iteration, too, are of the same layers."""
+    game = built(name)
+    for player in game.players:
+        net = getattr(game, player)
+        if not isinstance(net, torch.nn.Sequential):
+            continue
+        net.eval()
+        first, last = net[:-1], net[-1:]
+        assert list(net) == [*first, *last] and len(copy.copy(net)) == len(net)
+        x = game.sample_z(2) if player == "G" else pictures(n=2).all()
+        with torch.no_grad():
+            assert torch.equal(last(first(x)), net(x))
+            assert torch.equal(copy.deepcopy(net)(x), net(x))

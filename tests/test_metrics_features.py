@@ -14,7 +14,10 @@ from ganedu.metrics import (
     digit_features,
     digit_probabilities,
     digit_shares,
+    frechet_features,
+    kid_features,
     load_classifier,
+    prdc_features,
 )
 from ganedu.metrics.features import CARD, DIGIT_FEATURES, WEIGHTS, Features, classifier_card
 
@@ -149,3 +152,41 @@ def test_bad_features():
         Features(lambda x: x, "themselves")(x[:0])
     with pytest.raises(ValueError, match="batch_size: got 0"):
         Features(lambda x: x, "themselves")(x, batch_size=0)
+
+
+# --- whatever comes -----------------------------------------------------------------------------------------------
+
+
+class Normed(torch.nn.Module):
+    """A net with batch norm, whose features are a method."""
+
+    def __init__(self):
+        super().__init__()
+        self.norm = torch.nn.BatchNorm2d(1)
+
+    def features(self, x):
+        return self.norm(x).flatten(1)
+
+    forward = features
+
+
+def test_a_method_of_a_module_computes_as_the_module_does():
+    net, x = Normed().train(), torch.rand(20, 1, 28, 28) * 2 - 1
+    of_module = Features(net, "module")(x)
+    for _ in range(3):
+        assert torch.equal(Features(net.features, "method")(x), of_module)
+    assert net.training and net.norm.num_batches_tracked == 0
+
+
+def test_sixteen_bits_change_no_distance():
+    draw = torch.Generator().manual_seed(0)
+    a, b = torch.randn(2, 60, 5, generator=draw).bfloat16()
+    for measure in (frechet_features, kid_features, prdc_features):
+        assert measure(a, b) == measure(a.double(), b.double()) == measure(a.float().numpy(), b.double().numpy())
+    x = digits("test").all()[:50]
+    plain = digit_features(x)
+    net = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(784, 6))
+    own = Features(net, "mine")(x)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert digit_features(x).dtype == torch.float32 and torch.equal(digit_features(x), plain)
+        assert torch.equal(Features(net, "mine")(x), own)

@@ -268,7 +268,10 @@ def _standing(course):
 
 
 def _then_and_now(distance):
-    return f"energy distance {distance[0]:.2f} then, {distance[-1]:.2f} now (0 is none)"
+    """What ``progressing`` judges: the means of both halves of the window, and not its two ends."""
+    before, after = _halves(distance)
+    words = f"{len(distance)} looks, first half and second half on average"
+    return f"energy distance {before:.2f}, then {after:.2f} ({words}; 0 is none)"
 
 
 def _saturated(course, settings):
@@ -472,8 +475,11 @@ def _healthy(course, exams, examiner):
         evidence.append(f"D's ROC AUC is {statistics.fmean(auc):.2f} (0.50 is a tie)")
     distance = course.recent("energy_distance")
     if distance:
-        way = "near" if distance[-1] < FAR else "getting nearer" if course.progressing else "hardly getting nearer"
-        evidence.append(f"the fakes are {way}, {_then_and_now(distance)}")
+        if distance[-1] < FAR:
+            evidence.append(f"the fakes are near, energy distance {distance[-1]:.2f} (0 is none)")
+        else:
+            way = "getting nearer" if course.progressing else "hardly getting nearer"
+            evidence.append(f"the fakes are {way}, {_then_and_now(distance)}")
     for exam in list(exams)[-1:]:
         evidence.append(f"two fakes lie {exam.spread:.0%} as far apart as two real samples")
         if examiner.parts:

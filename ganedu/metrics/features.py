@@ -117,8 +117,8 @@ class Features:
     of ``ganedu.metrics.inception`` gives FID, and a net of your own gives FID-own, which compares with neither.
 
     Args:
-        net: a module, or any function of a batch of images, that returns (N, ...) activations. A module computes in eval
-            mode, on its own device, and gets its mode back.
+        net: a module, a method of one, or any function of a batch of images, that returns (N, ...) activations. A module
+            computes in eval mode, on its own device, in 32 bits also where autocast is on, and gets its mode back.
         name: what the features are, for instance "256 features of my discriminator".
         suffix: what is appended to a metric's name, as in FID-d.
 
@@ -159,13 +159,17 @@ class Features:
 
     @torch.no_grad()
     def _features(self, x):
-        if not isinstance(self.net, nn.Module):
-            features = self.net(x)
-        else:
-            were_training = [module for module in self.net.modules() if module.training]
-            place = next(self.net.parameters(), x)
+        owner = self.net if isinstance(self.net, nn.Module) else getattr(self.net, "__self__", None)
+        if not isinstance(owner, nn.Module):
+            with in_32_bits(x.device):
+                features = self.net(x)
+        else:  # a module, or a method of one: it computes in eval mode either way
+            were_training = [module for module in owner.modules() if module.training]
+            place = next(owner.parameters(), x)
             try:
-                features = self.net.eval()(x.to(place.device))
+                owner.eval()
+                with in_32_bits(place.device):
+                    features = self.net(x.to(place.device))
             finally:
                 for module in were_training:
                     module.training = True
@@ -178,6 +182,11 @@ class Features:
 DIGIT_FEATURES = Features(digit_features, "64 features of the digit classifier", suffix="-d")
 
 
+def in_32_bits(device):
+    """A block in which no autocast lowers what nets compute: a distance of 16-bit features is another distance."""
+    return torch.autocast(device.type, enabled=False)
+
+
 def feature_array(name, features, at_least=2):
     """``features`` as an (N, d) float64 array; for the metrics, which take tensors and arrays.
 
@@ -185,7 +194,7 @@ def feature_array(name, features, at_least=2):
         ValueError: another shape, fewer than ``at_least`` rows, or a number that is not finite.
     """
     if isinstance(features, torch.Tensor):
-        features = features.detach().cpu()
+        features = features.detach().cpu().double()  # numpy has no bfloat16
     array = np.asarray(features, dtype=np.float64)
     if array.ndim != 2 or len(array) < at_least or array.shape[1] == 0:
         raise ValueError(f"{name}: got shape {array.shape}, wants (N, d) with N at least {at_least}")
@@ -208,7 +217,8 @@ def _in_batches(measure, images, batch_size):
     batch_size = whole_number("batch_size", batch_size)
     images = _checked(images)
     net = _shared_classifier(images.device)
-    return torch.cat([measure(net, part) for part in images.split(batch_size)])
+    with in_32_bits(images.device):
+        return torch.cat([measure(net, part) for part in images.split(batch_size)])
 
 
 def _checked(images):

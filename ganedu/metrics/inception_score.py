@@ -57,7 +57,7 @@ def inception_score(probabilities, splits=10, seed=0, features="the classes of a
     """
     splits = whole_number("splits", splits)
     if isinstance(probabilities, torch.Tensor):
-        probabilities = probabilities.detach().cpu()
+        probabilities = probabilities.detach().cpu().double()  # numpy has no bfloat16
     p = np.asarray(probabilities, dtype=np.float64)
     if p.ndim != 2 or 0 in p.shape:
         raise ValueError(f"probabilities: got shape {p.shape}, wants (N, K)")

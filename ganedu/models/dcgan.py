@@ -3,6 +3,7 @@
 from torch import nn
 
 from ganedu.arguments import whole_number
+from ganedu.blocks import Stack
 from ganedu.gan import GAN
 from ganedu.losses import nonsaturating
 
@@ -35,7 +36,7 @@ def init_weights(module):
         nn.init.zeros_(module.bias)
 
 
-class Generator(nn.Sequential):
+class Generator(Stack):
     """(N, z_dim) latents -> (N, *data_shape) images in [-1, 1].
 
     A linear layer makes a small picture of many channels; each 4x4 transposed convolution of stride 2 doubles its side and
@@ -52,7 +53,7 @@ class Generator(nn.Sequential):
         self.apply(init_weights)
 
 
-class Discriminator(nn.Sequential):
+class Discriminator(Stack):
     """(N, *data_shape) images -> (N, 1) logits: above 0 means "real".
 
     Each 4x4 convolution of stride 2 halves the side and doubles the channels, from ``width`` on. Batch norm behind all but

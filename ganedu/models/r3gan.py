@@ -4,13 +4,13 @@ from math import prod
 
 from torch import nn
 
-from ganedu.blocks import mlp
+from ganedu.blocks import Stack, mlp
 from ganedu.gan import GAN
 from ganedu.losses import relativistic
 from ganedu.regularizers import r1, r2
 
 
-class Generator(nn.Sequential):
+class Generator(Stack):
     """(N, z_dim) latents -> (N, *data_shape) images in [-1, 1]. Without any normalisation, as in the paper."""
 
     def __init__(self, z_dim=64, data_shape=(1, 28, 28), widths=(256, 512)):
@@ -18,7 +18,7 @@ class Generator(nn.Sequential):
         super().__init__(*layers, nn.Tanh(), nn.Unflatten(1, data_shape))
 
 
-class Discriminator(nn.Sequential):
+class Discriminator(Stack):
     """(N, *data_shape) images -> (N, 1) logits; only the difference of two says anything: which one is "more real"."""
 
     def __init__(self, data_shape=(1, 28, 28), widths=(512, 256)):

@@ -4,14 +4,14 @@ from math import prod
 
 from torch import nn
 
-from ganedu.blocks import mlp
+from ganedu.blocks import Stack, mlp
 from ganedu.gan import GAN
 from ganedu.losses import hinge
 from ganedu.models.vanilla import Generator
 from ganedu.regularizers import spectral_norm
 
 
-class Discriminator(nn.Sequential):
+class Discriminator(Stack):
     """(N, *data_shape) images -> (N, 1) scores. Each linear layer stretches no vector by more than about 1.
 
     LeakyReLU stretches nothing either, so D's slope stays below about 1 everywhere, with no penalty in the loss.

@@ -4,11 +4,12 @@ from math import prod
 
 from torch import nn
 
+from ganedu.blocks import Stack
 from ganedu.gan import GAN
 from ganedu.losses import nonsaturating
 
 
-class Generator(nn.Sequential):
+class Generator(Stack):
     """(N, z_dim) latents -> (N, *data_shape) images in [-1, 1].
 
     Batch norm is what keeps images of different latents apart: with default weights each linear layer shrinks the
@@ -23,7 +24,7 @@ class Generator(nn.Sequential):
         super().__init__(*layers)
 
 
-class Discriminator(nn.Sequential):
+class Discriminator(Stack):
     """(N, *data_shape) images -> (N, 1) logits: above 0 means "real"."""
 
     def __init__(self, data_shape=(1, 28, 28), widths=(512, 256)):

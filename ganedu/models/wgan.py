@@ -5,14 +5,14 @@ from math import prod
 import torch
 from torch import nn
 
-from ganedu.blocks import mlp
+from ganedu.blocks import Stack, mlp
 from ganedu.gan import GAN
 from ganedu.losses import wasserstein
 from ganedu.models.vanilla import Generator
 from ganedu.regularizers import clip_weights
 
 
-class Critic(nn.Sequential):
+class Critic(Stack):
     """(N, *data_shape) images -> (N, 1) scores without bounds: higher means "more real"."""
 
     def __init__(self, data_shape=(1, 28, 28), widths=(512, 256)):

@@ -4,12 +4,12 @@ from math import prod
 
 from torch import nn
 
-from ganedu.blocks import mlp
+from ganedu.blocks import Stack, mlp
 from ganedu.gan import GAN
 from ganedu.regularizers import gradient_penalty
 
 
-class Generator(nn.Sequential):
+class Generator(Stack):
     """(N, z_dim) latents -> (N, *data_shape) images in [-1, 1]. No batch norm: the penalty makes do without."""
 
     def __init__(self, z_dim=64, data_shape=(1, 28, 28), widths=(256, 512)):
@@ -17,7 +17,7 @@ class Generator(nn.Sequential):
         super().__init__(*layers, nn.Tanh(), nn.Unflatten(1, data_shape))
 
 
-class Critic(nn.Sequential):
+class Critic(Stack):
     """(N, *data_shape) images -> (N, 1) scores without bounds: higher means "more real".
 
     Without batch norm, which would make a sample's gradient depend on the others of its batch (section 4).

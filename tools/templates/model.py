@@ -4,12 +4,12 @@ from math import prod
 
 from torch import nn
 
-from ganedu.blocks import mlp
+from ganedu.blocks import Stack, mlp
 from ganedu.gan import GAN
 from ganedu.losses import nonsaturating
 
 
-class Generator(nn.Sequential):
+class Generator(Stack):
     """(N, z_dim) latents -> (N, *data_shape) images in [-1, 1]."""
 
     def __init__(self, z_dim=64, data_shape=(1, 28, 28)):
@@ -19,7 +19,7 @@ class Generator(nn.Sequential):
         )
 
 
-class Discriminator(nn.Sequential):
+class Discriminator(Stack):
     """(N, *data_shape) images -> (N, 1) logits: above 0 means "real"."""
 
     def __init__(self, data_shape=(1, 28, 28)):
