@@ -263,6 +263,10 @@ def _put_into_nets(trainer, state):
     trainer.game.load_state_dict(state["game"])
     for player, optimizer in trainer.optimizers.items():
         optimizer.load_state_dict(state["optimizers"][player])
+        if trainer.device.type == "cpu":  # from CUDA, where a captured optimiser has its rate on the device
+            for group in optimizer.param_groups:
+                group["lr"] = float(group["lr"])
+                group.update({"capturable": False} if "capturable" in group else {})
     for player, ema in trainer.emas.items():
         weights, ema.updates = state["emas"][player]
         ema.module.load_state_dict(weights)

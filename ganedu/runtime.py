@@ -20,7 +20,7 @@ def resolve_device(device=None):
         ValueError: the name is unknown, or this machine has no such device.
     """
     if device is None:
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        return resolve_device("cuda" if torch.cuda.is_available() else "cpu")
     available = "cpu, cuda" if torch.cuda.is_available() else "cpu (this machine has no CUDA device)"
     wants = f"wants one of: {available}"
     try:
@@ -31,6 +31,10 @@ def resolve_device(device=None):
         raise ValueError(f"device: got {device!r}, {wants}")
     if resolved.type == "cuda" and (resolved.index or 0) >= torch.cuda.device_count():
         raise ValueError(f"device: got {device!r}, {wants}; {torch.cuda.device_count()} CUDA device(s) found")
+    if (
+        resolved.type == "cuda" and resolved.index is None
+    ):  # some functions of torch.cuda take no device without a number
+        return torch.device("cuda", torch.cuda.current_device())
     return resolved
 
 

@@ -262,7 +262,9 @@ class Trainer(Control, Looking):
         """
         rounds = whole_number("rounds", rounds)
         with self.running(rounds):
-            self.game.train()
+            self.game.to(self.device).train()  # a cell may have moved it
+            if hasattr(self.step, "begin_run"):
+                self.step.begin_run()
             with self.speed.threads(self.rehearsal, rounds, self.workers.size):
                 self._play_rounds(between)
         return self

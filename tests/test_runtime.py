@@ -16,6 +16,11 @@ def test_the_cpu_is_always_there():
 @pytest.mark.parametrize("found", [False, True])
 def test_cuda_is_taken_where_there_is_one(monkeypatch, found):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: found)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 1)
+    if found:  # with its number, which some functions of torch.cuda ask for
+        assert resolve_device() == resolve_device("cuda") == torch.device("cuda:1")
+        assert resolve_device("cuda:0") == torch.device("cuda:0")
     assert resolve_device().type == ("cuda" if found else "cpu")
     monkeypatch.delenv("GANEDU_TIER", raising=False)
     assert tier() == ("gpu" if found else "cpu")

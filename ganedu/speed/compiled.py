@@ -11,6 +11,7 @@ from pathlib import Path
 
 import torch
 
+from ganedu.speed.kinds import settings_of, structure_of
 from ganedu.speed.reuse import SharedFakes, replaced, shares_fakes
 
 
@@ -37,7 +38,15 @@ class Compiled:
         self._programs = {}  # kind of loss -> (program, state, parameters)
         self._generators = {}  # kind of batch -> (program, names of the entries that G takes)
         self._failed = False
+        self._structure = structure_of(step.game)
         keep_programs()
+
+    def begin_run(self):
+        """To be called when a run begins: programs of nets that were replaced or moved meanwhile are let go."""
+        structure = structure_of(self.step.game)
+        if structure[:2] != self._structure[:2]:
+            self._structure = structure
+            self._programs, self._generators = {}, {}
 
     def __call__(self):
         if self._failed:
@@ -90,9 +99,8 @@ class Compiled:
 
     def _kind(self, batch):
         game = self.step.game
-        numbers = tuple((k, v) for k, v in sorted(vars(game).items()) if isinstance(v, (int, float)) and k != "round")
         shapes = tuple((name, entry.shape, entry.dtype) for name, entry in batch.items())
-        return shapes, game.variant(), numbers, tuple(m.training for m in game.modules())
+        return shapes, game.variant(), settings_of(game), tuple(m.training for m in game.modules())
 
     def _fakes(self, batch):
         """What G makes of a batch, by a compiled function through which gradients reach G; None where that fails."""

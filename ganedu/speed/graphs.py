@@ -7,11 +7,15 @@ launch a round. What is learned is what the plain step would have learned.
 """
 
 import contextlib
+import gc
 import threading
 import warnings
+import weakref
 from typing import NamedTuple
 
 import torch
+
+from ganedu.speed.kinds import settings_of, structure_of
 
 WARM_UP = 3  # plain rounds before a capture: they make the optimisers' moments and let cuBLAS and cuDNN choose
 MOST_GRAPHS = 4  # kept at a time: a slider that runs through n_critic must not fill the memory
@@ -20,10 +24,17 @@ MOST_GRAPHS = 4  # kept at a time: a slider that runs through n_critic must not 
 def fast(step):
     """``step`` itself on a CPU; on CUDA a ``CapturedStep``, which plays the same rounds in one launch each.
 
+    An optimiser that torch cannot capture, such as SGD, has its rounds played as they are.
+
     Args:
         step: a ``training.Step`` that keeps the rules on top of training.py.
     """
-    return CapturedStep(step) if step.generator.device.type == "cuda" else step
+    fits = all("capturable" in group for optimizer in step.optimizers.values() for group in optimizer.param_groups)
+    return CapturedStep(step) if step.generator.device.type == "cuda" and fits else step
+
+
+class NotCaptured(RuntimeError):
+    """A round could not be recorded. The message says why."""
 
 
 class _Captured(NamedTuple):
@@ -35,8 +46,8 @@ class _Captured(NamedTuple):
 class CapturedStep:
     """A Step replayed as CUDA graphs: one for each kind of round that the game plays.
 
-    Rounds differ in kind by the number of turns (``n_critic``), by the batch size, and by what ``game.variant()`` says
-    (with lazy regularisation, whether this round regularises). Of each kind the first ``WARM_UP`` rounds are played as they
+    Rounds differ in kind by the number of turns (``n_critic``), by the batch size, by the game's own settings (``gp_weight``,
+    the objective), and by what ``game.variant()`` says (with lazy regularisation, whether this round regularises). Of each kind the first ``WARM_UP`` rounds are played as they
     are; they count as rounds like all others. Learning rates may be changed at any time, in whatever way: they are tensors
     on the device, which a captured round reads anew each time.
 
@@ -51,30 +62,53 @@ class CapturedStep:
         self.device = step.generator.device
         # warm-up and capture on one stream, so that what libraries allocate once a stream is there before the capture
         self.stream = torch.cuda.Stream(self.device)
-        self.pool = torch.cuda.graph_pool_handle()  # the graphs never run at once, and may share their memory
         self._rates = []  # (param_group, tensor)
+        self._structure = None
         self.forget()
+        me = weakref.ref(self)  # an optimiser that is kept does not keep the graphs
+
+        def forget(optimizer):
+            if me() is not None:
+                me().forget()
+
         for optimizer in step.optimizers.values():
-            optimizer.register_load_state_dict_post_hook(lambda optimizer: self.forget())
+            optimizer.register_load_state_dict_post_hook(forget)
+
+    def begin_run(self):
+        """To be called when a run begins: graphs of nets that were replaced, moved or frozen meanwhile are let go."""
+        structure = structure_of(self.step.game)
+        if structure != self._structure:
+            if self._structure is not None:
+                self.forget()
+            self._structure = structure
 
     def forget(self):
         """Drop what was captured, as needed when optimisers got other tensors; the next rounds capture anew."""
         self._graphs, self._played, self._latest, self._plain = {}, {}, None, False
+        # The graphs never run at once and may share their memory. A new pool each time: somebody may keep a tensor of the old
+        self.pool = torch.cuda.graph_pool_handle()
         self._rates = [rate for optimizer in self.step.optimizers.values() for rate in _capturable(optimizer)]
 
     def __call__(self):
         self._follow_rates()
         game = self.step.game
-        kind = (self.step.batch_size, tuple(game.turns(player) for player in game.players), game.variant())
         if self._plain:
             return self.step()
+        turns = tuple(game.turns(player) for player in game.players)
+        kind = (self.step.batch_size, turns, game.variant(), settings_of(game))
         if kind not in self._graphs:
             played = self._played[kind] = self._played.get(kind, 0) + 1
             if played <= WARM_UP:
                 return self._warm_up(is_last=played == WARM_UP)
             while len(self._graphs) >= MOST_GRAPHS:
                 del self._graphs[next(iter(self._graphs))]
-            self._graphs[kind] = self._capture()
+            try:
+                self._graphs[kind] = self._capture()
+            except NotCaptured as error:
+                self.forget()
+                self._plain = True
+                warnings.warn(f"{error}; rounds are played one kernel at a time", stacklevel=2)
+                return self.step()
         captured = self._graphs[kind]
         captured.graph.replay()
         if kind != self._latest:  # p.grad is what this round computed, not what another kind did
@@ -111,9 +145,12 @@ class CapturedStep:
 
     def _capture(self):
         """Record a round without playing it: nothing is learned, and no random number drawn."""
-        step = self.step
+        step, present = self.step, torch.cuda.current_stream(self.device)
         for optimizer in step.optimizers.values():
             optimizer.zero_grad(set_to_none=True)  # gradients are to lie in the graph's own memory
+        gc.collect()  # an older graph that the collector finds during a capture would spoil it
+        collecting = gc.isenabled()
+        gc.disable()
         graph = torch.cuda.CUDAGraph()
         if hasattr(graph, "register_generator_state"):  # newer versions of torch find the generators themselves
             graph.register_generator_state(step.generator)  # torch's own CUDA generator always is
@@ -130,10 +167,14 @@ class CapturedStep:
             if isinstance(cause, torch.OutOfMemoryError):
                 raise cause from None
             reason = (str(cause or error).strip() or type(error).__name__).splitlines()[0]
-            raise RuntimeError(
+            raise NotCaptured(
                 f"fast: got a round that cannot be captured as a CUDA graph ({reason}), wants one of fixed shapes that never "
-                "waits for the device; Trainer(..., fast=False) plays any round"
+                "waits for the device, or Speed(fast=False)"
             ) from (cause or error)
+        finally:
+            if collecting:
+                gc.enable()
+            torch.cuda.set_stream(present)  # a capture that fails may leave this thread on its stream
         parameters = [p for o in step.optimizers.values() for group in o.param_groups for p in group["params"]]
         return _Captured(graph, losses, [(p, p.grad) for p in parameters])
 
