@@ -548,6 +548,22 @@ def test_a_cell_that_fails_ends_alone(toy, code):
     assert report.errors[0][0] == "one"
 
 
+def test_an_interrupt_of_the_students_own_is_no_time_out(toy):
+    submission = submit(toy, "own", answer(one="raise KeyboardInterrupt", two=TWO))
+    report = grading.grade_apart(toy, submission, cell_seconds=20)
+    assert report.errors[0] == ("one", "KeyboardInterrupt", "the cell raised it itself")
+    assert points(report) == {"one_check": 0, "two_check": 1.5}
+
+
+def test_an_answer_whose_cell_was_turned_into_text_counts(toy):
+    def retyped(cells, notebook):
+        answer(one=ONE, two=TWO)(cells, notebook)
+        cells["one"].cell_type = "markdown"
+        del cells["one"]["outputs"], cells["one"]["execution_count"]
+
+    assert points(grading.grade(toy, submit(toy, "text", retyped))) == {"one_check": 2, "two_check": 1.5}
+
+
 @pytest.fixture
 def as_a_background_job():
     """Processes that are started now ignore Ctrl-C, as do those of ``make test &`` in a script."""
@@ -645,10 +661,17 @@ def test_nbgrader_hands_out_the_same_exercise_and_gives_the_same_points(toy, tmp
         cells["one_check"].source = "pass"
         notebook.cells.remove(cells["two_check"])
 
+    def retyped(cells, notebook):
+        answer(one=ONE, two=TWO)(cells, notebook)
+        cells["one"].cell_type, cells["two"].cell_type = "markdown", "raw"
+        for name in ("one", "two"):
+            del cells[name]["outputs"], cells[name]["execution_count"]
+
     submissions = {
         "anna": submit(toy, "anna", answer(one=ONE, two=TWO)),
         "ben": submit(toy, "ben", answer(one="import warnings", two=f"{TWO} / 3")),
         "chris": submit(toy, "chris", cheat),
+        "dora": submit(toy, "dora", retyped),
     }
     shutil.copytree(tmp_path / "submitted", course / "submitted")
     nbgrader("autograde", "01_toy")

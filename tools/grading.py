@@ -102,7 +102,8 @@ def merge(solution, submission):
     answers, added, place = {}, {}, None
     for cell in submission.cells:
         name = cell_name(cell)
-        if name in known and cell.cell_type == known[name].cell_type:
+        # a cell of nbgrader's whose type was changed, to text for instance, counts as what it is meant to be, as with nbgrader
+        if name in known and ("nbgrader" in known[name].metadata or cell.cell_type == known[name].cell_type):
             answers[name], place = cell.source, name
         elif cell.cell_type == "code" and cell.source.strip():
             added.setdefault(place, []).append(cell)
@@ -157,7 +158,7 @@ def run_cell(source, namespace, seconds=None):
     """
     outputs, value, failure = [], None, None
     stdout, stderr = io.StringIO(), io.StringIO()
-    alarm = None
+    alarm, fired = None, []
     try:
         with contextlib.redirect_stdout(stdout), contextlib.redirect_stderr(stderr):
             tree = ast.parse(TransformerManager().transform_cell(source), "<cell>")
@@ -165,7 +166,7 @@ def run_cell(source, namespace, seconds=None):
             if tree.body and isinstance(tree.body[-1], ast.Expr) and not source.rstrip().endswith(";"):
                 last = ast.Expression(tree.body.pop().value)
             if seconds is not None:
-                alarm = threading.Timer(seconds, interrupt_main)
+                alarm = threading.Timer(seconds, lambda: fired.append(interrupt_main()))
                 alarm.daemon = True
                 alarm.start()
             try:
@@ -179,7 +180,9 @@ def run_cell(source, namespace, seconds=None):
     except KeyboardInterrupt:
         if alarm is None:
             raise  # somebody at the keyboard
-        failure = "CellTimeoutError", f"the cell ran for more than {seconds:g} s and was interrupted"
+        failure = "KeyboardInterrupt", "the cell raised it itself"
+        if fired:
+            failure = "CellTimeoutError", f"the cell ran for more than {seconds:g} s and was interrupted"
     except BaseException as error:  # sys.exit() in a submission must not end the grading either
         failure = type(error).__name__, str(error)
     if "matplotlib.pyplot" in sys.modules:
