@@ -109,7 +109,7 @@ def test_dropped_digits_are_named(real_digits):
     (verdict,) = diagnose({}, labelled_digits(kept), real_digits, classify, features=digit_features)
     assert verdict.name == DROPPING
     assert verdict.lost == ("3", "4", "6", "8")
-    assert "Lost classes: 3, 4, 6, 8" in verdict.evidence
+    assert "Classes 3, 4, 6, 8 are missing" in verdict.evidence
 
 
 def test_all_digits_there_is_healthy(real_digits):

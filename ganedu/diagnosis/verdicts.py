@@ -364,12 +364,14 @@ def _collapsed(course, exams, examiner, settings):
 def _about_lost(lost, examiner):
     if not examiner.parts:
         return []
-    kind = "modes" if examiner.modes is not None else "classes"
+    one, many = ("mode", "modes") if examiner.modes is not None else ("class", "classes")
     if not lost:
         return []
     if len(lost) == len(examiner.parts):
-        return [f"not one of the {len(lost)} {kind} is made"]
-    return [f"lost {kind}: {', '.join(lost)}"]
+        return [f"not one of the {len(lost)} {many} is made"]
+    if len(lost) == 1:
+        return [f"{one} {lost[0]} is missing"]
+    return [f"{many} {', '.join(lost)} are missing"]
 
 
 def _oscillating(course, settings):
