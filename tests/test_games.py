@@ -23,7 +23,7 @@ from ganedu.hooks import LinearDecay
 from ganedu.publishing import load_published, publish
 from ganedu.training import Speed, Trainer
 from ganedu.views.dashboard import Dashboard
-from ganedu.views.samples import Samples
+from ganedu.views.samples import Samples, blocks_layout
 from ganedu.views.summary import training_figure
 
 every_game = pytest.mark.parametrize("name", GAMES)
@@ -106,9 +106,8 @@ def test_its_grid_stands_in_the_dashboard_and_in_the_summary(name):
     samples = Samples(trainer)
     # blocks of c columns of 8 pixels, 2 between and around them, 6 more between two blocks
     assert width == len(titles) * (samples.columns * (SIDE + 2) + 2) + 6 * (len(titles) - 1)
-    assert height == samples.rows * (SIDE + 2) + 2 or samples.rows * samples.columns > min(
-        map(len, trainer.preview().values())
-    )
+    assert height == samples.rows * (SIDE + 2) + 2
+    assert width * samples.scale <= 400 and height * samples.scale <= 420  # the charts fit beside it
     loss = f"{trainer.game.players[-1].lower()}_loss"
     assert {"g_loss": "G&#x27;s loss", "model_loss": "model loss"}[loss].replace(
         "&#x27;", "'"
@@ -209,6 +208,28 @@ def test_it_is_published_and_read_back(name, tmp_path):
 def test_training_py_knows_none_of_them():
     text = Path(training.__file__).read_text(encoding="utf-8")
     assert re.findall(r"\b(labels?|codes?|pool|masks?|captions?|domains?|ModuleDict|VAE|GLO|CycleGAN)\b", text) == []
+
+
+@pytest.mark.parametrize(
+    ("grids", "expected"),
+    [
+        ((28, 28, 10, 8), (1, 8, 1)),  # ten classes of digits, eight latents: a class a column
+        ((28, 28, 3, 64), (2, 6, 2)),  # input, output and back: 3 (2 x 30 + 2) + 12 = 198 pixels, doubled
+        ((8, 8, 4, 6), (1, 6, 6)),  # 4 x 12 + 18 = 66 pixels, six times as large
+        ((256, 256, 3, 4), (1, 1, 1)),  # wider than there is room: one of each all the same
+    ],
+)
+def test_layout_of_several_grids(grids, expected):
+    assert blocks_layout(*grids) == expected
+
+
+@pytest.mark.parametrize("size", [7, 8, 14, 28, 32, 64, 128])
+@pytest.mark.parametrize("blocks", [2, 3, 4, 10])
+def test_several_grids_leave_room_for_the_charts(size, blocks):
+    columns, rows, scale = blocks_layout(size, size, blocks, 64)
+    across, down = blocks * (columns * (size + 2) + 2) + 6 * (blocks - 1), rows * (size + 2) + 2
+    assert (across * scale <= 400 and down * scale <= 420) or (columns, scale) == (1, 1)
+    assert 1 <= columns * rows
 
 
 # --- calls by name ------------------------------------------------------------------------------------------------

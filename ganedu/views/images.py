@@ -8,6 +8,8 @@ import numpy as np
 
 from ganedu.arguments import whole_number
 
+BETWEEN = 6  # pixels between two grids, beyond those around each
+
 
 def to_pixels(images):
     """(N, C, H, W) images in [-1, 1] (a tensor or an array; values beyond are clipped) -> (N, H, W, C) uint8.
@@ -44,7 +46,7 @@ def tile(images, columns=8, gap=2, background=255):
     return framed[:, :, 0] if c == 1 else framed
 
 
-def side_by_side(batches, columns, gap=2, between=6):
+def side_by_side(batches, columns, gap=2, between=BETWEEN):
     """Several batches as one picture, each as ``tile`` has it: uint8, (H', W'), or (H', W', 3) if one is in colour.
 
     Args:

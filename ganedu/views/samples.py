@@ -11,9 +11,11 @@ from ganedu.gan import GAN, call, parameters_of
 from ganedu.looking import in_eval_mode
 from ganedu.views.charts import density_chart, scatter_chart
 from ganedu.views.figure import CRITIC, FAKE, REAL
-from ganedu.views.images import png_bytes, side_by_side, tile
+from ganedu.views.images import BETWEEN, png_bytes, side_by_side, tile
 
 MAX_WIDTH = 420  # screen pixels, and of height as well
+BLOCKS_WIDTH = 400  # screen pixels of several grids side by side
+ENOUGH = 16  # images of a grid, beyond which larger pixels say more than further images
 POINTS = 500
 
 
@@ -35,15 +37,20 @@ def grid_layout(size, available=64):
 
 
 def blocks_layout(height, width, blocks, available):
-    """(columns, rows, scale) of each of several grids side by side: large pixels first, then as many images as fit."""
-    fitting = [
-        (columns * blocks * (width + 2) * scale, -columns, columns, scale)
-        for columns in (1, 2, 3, 4, 6, 8)
-        for scale in (1, 2, 3, 4, 6)
-        if columns * blocks * (width + 2) * scale <= MAX_WIDTH and columns <= available
-    ]
-    columns, scale = max(fitting)[2:] if fitting else (1, 1)
-    rows = max(1, min(MAX_WIDTH // ((height + 2) * scale), -(-available // columns)))
+    """(columns, rows, scale) of each of several grids side by side, beside which the charts still fit.
+
+    The layout that shows most, counted in screen pixels of images; of two such the one with the larger pixels.
+    """
+    best = (0, 1, 1, 1)
+    for columns in (1, 2, 3, 4, 6, 8):
+        for scale in (1, 2, 3, 4, 6, 8):
+            across = blocks * (columns * (width + 2) + 2) + BETWEEN * (blocks - 1)
+            if columns > available or (across * scale > BLOCKS_WIDTH and (columns, scale) != (1, 1)):
+                continue
+            rows = max(1, min((MAX_WIDTH // scale - 2) // (height + 2), -(-available // columns)))
+            shown = min(columns * rows, available, ENOUGH) * height * width * scale**2
+            best = max(best, (shown, scale, columns, rows))
+    _, scale, columns, rows = best
     return columns, rows, scale
 
 
