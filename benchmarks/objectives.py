@@ -85,7 +85,7 @@ class Toy:
         self.data = data
 
     def judge(self, trainer):
-        found = mode_coverage(trainer.sample(10_000, batch_size=10_000), self.data.means, self.data.std)
+        found = mode_coverage(trainer.sample(10_000, batch_size=10_000, seed=0), self.data.means, self.data.std)
         return {"modes": found.covered, "good": found.good}
 
 
@@ -98,7 +98,7 @@ class Images:
         self.moments = moments(data.all(), features)
 
     def judge(self, trainer):
-        x = trainer.sample(SAMPLES)
+        x = trainer.sample(SAMPLES, seed=0)
         fake = self.features(x)
         found = prdc_features(self.real, fake)
         measured = {

@@ -68,7 +68,7 @@ EVERY = {"ring": 50, "digits": 100}  # rounds between two looks
 
 def judge_ring(data):
     def judge(trainer):
-        found = mode_coverage(trainer.sample(10_000, batch_size=10_000), data.means, data.std)
+        found = mode_coverage(trainer.sample(10_000, batch_size=10_000, seed=0), data.means, data.std)
         text = f"{found.covered} modes, {found.good:.0%} good"
         return {"8 of 8 modes": found.covered == 8, "and 80 % good": found.covered == 8 and found.good >= 0.8}, text
 
@@ -80,7 +80,7 @@ def judge_digits(data):
     baseline = fid_digits(real, NaiveBayes().fit(data).sample(2000, torch.Generator().manual_seed(0))).value
 
     def judge(trainer):
-        x = trainer.sample(2000)
+        x = trainer.sample(2000, seed=0)
         distance, rarest = fid_digits(real, x).value, digit_shares(x).min().item()
         reached = distance <= 0.4 * baseline and rarest >= 0.01
         return {"FID-d and every digit": reached}, f"FID-d {distance:.0f} of {baseline:.0f}, rarest {rarest:.1%}"

@@ -60,6 +60,8 @@ class Looking:
         fixed: a batch of 64 that stays the same, for grids that show progress; ``fixed_x`` and ``fixed_z`` are of it.
     """
 
+    _display_generator = None
+
     @property
     def G_ema(self):
         """The averaged generator; ``sample`` uses it."""
@@ -78,15 +80,17 @@ class Looking:
     def fixed_z(self):
         return self.fixed["z"]
 
-    def sample(self, n, z=None, batch_size=500, **given):
+    def sample(self, n, z=None, batch_size=500, *, seed=None, **given):
         """``n`` samples of the averaged game; on the device, no gradient.
 
-        What is drawn for them comes from a separate generator for displays, so that looking never changes the training.
+        What is drawn for them comes from a separate generator for displays, so that looking never changes the training. Each
+        call goes on with new draws; the first one of a trainer draws what ``seed=0`` draws each time.
 
         Args:
             n: how many, at least 1.
             z: (n, z_dim) latents; drawn unless given.
             batch_size: samples that are made at a time.
+            seed: a whole number of at least 0: the same draws at each call, to compare moments of a run by equal latents.
             given: whatever else ``game.generate`` names, in place of what would be drawn: labels ``y``, pictures ``a``,
                 a number ``psi``.
 
@@ -94,14 +98,23 @@ class Looking:
             TypeError, ValueError: something that ``generate`` does not name, or a tensor of another number of rows.
         """
         n = whole_number("n", n)
+        if seed is not None:
+            seed = whole_number("seed", seed, at_least=0)
         if z is not None:
-            given["z"] = z
-        return self.between_rounds(lambda: self._sample(n, batch_size, given))
+            seed, given["z"] = seed or 0, z  # the same z, the same samples: whatever else is drawn for them
+        return self.between_rounds(lambda: self._sample(n, batch_size, seed, given))
+
+    def _displays(self, seed=None):
+        """The generator that displays draw from; for a ``seed`` one that starts there."""
+        if seed is not None:
+            return torch.Generator(self.device).manual_seed(self.seed + 2 + seed)
+        if self._display_generator is None or self._display_generator[0] != self.seed:  # new, or another run was loaded
+            self._display_generator = self.seed, self._displays(0)
+        return self._display_generator[1]
 
     @torch.no_grad()
-    def _sample(self, n, batch_size, given):
-        draw = torch.Generator(self.device).manual_seed(self.seed + 2)
-        game = self.averaged
+    def _sample(self, n, batch_size, seed, given):
+        game, draw = self.averaged, self._displays(seed)
         batch = game.ingredients(self.data, n, draw, **given)
 
         def part(entry, start):

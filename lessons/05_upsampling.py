@@ -356,7 +356,7 @@ def make_trainer(name, G):
 
     def look(trainer):
         if trainer.round in MOMENTS:
-            x_fake = trainer.sample(500).cpu()
+            x_fake = trainer.sample(500, seed=0).cpu()
             snapshots[name][trainer.round] = torch.cat([x_fake[:3], x_fake.mean(0, keepdim=True)])
             energies[name][trainer.round] = phase_variance(x_fake).item()
 

@@ -310,7 +310,7 @@ snapshots = {}
 
 def take_snapshot(trainer):
     if trainer.round in moments:
-        snapshots[trainer.round] = trainer.sample(2000).cpu()
+        snapshots[trainer.round] = trainer.sample(2000, seed=0).cpu()
 
 
 trainer.add_hook(take_snapshot, every=ROUNDS // 16)

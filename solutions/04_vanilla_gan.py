@@ -802,13 +802,13 @@ def judge(name, x):
     print(f"  read as {shares.argmax()}: {shares.max():.0%}; below 1 %:", (shares < 0.01).nonzero().flatten().tolist())
 
 
-judge("task 4's broken run, round 200", broken.sample(500))
-judge("your players, round 200", mended.sample(500))
+judge("task 4's broken run, round 200", broken.sample(500, seed=0))
+judge("your players, round 200", mended.sample(500, seed=0))
 mended.run(600)  # about ten seconds
-judge("your players, round 800", mended.sample(500))
+judge("your players, round 800", mended.sample(500, seed=0))
 judge("naive Bayes", NaiveBayes().fit(data).sample(500, torch.Generator().manual_seed(0)))
 show(
-    image_grid(mended.sample(32)),
+    image_grid(mended.sample(32, seed=0)),
     "Your players after 800 rounds.",
     "A grid of 32 generated images: grainy digits.",
 )

@@ -102,3 +102,27 @@ def test_two_threads_may_look_at_one_net():
     leave.set()
     thread.join()
     assert net.training and net[1].training
+
+
+# --- draws --------------------------------------------------------------------------------------------------------
+
+
+def test_each_call_makes_new_samples_and_a_seed_the_same_again():
+    """Twenty batches of 50 are a thousand different samples, as a distance between distributions wants them."""
+    trainer = trainer_of().run(5)
+    many = torch.cat([trainer.sample(50) for _ in range(20)])
+    assert len(many.unique(dim=0)) == 1000
+    draw = torch.Generator().manual_seed(trainer.seed + 2)
+    for i in range(20):
+        with torch.no_grad():
+            expected = trainer.G_ema(torch.randn(50, 4, generator=draw))
+        assert torch.equal(many[50 * i : 50 * (i + 1)], expected)
+    again = [trainer.sample(50, seed=seed) for seed in (0, 0, 1, 1)]
+    assert torch.equal(again[0], many[:50]) and torch.equal(again[0], again[1]) and torch.equal(again[2], again[3])
+    assert not torch.equal(again[0], again[2])
+    z = torch.randn(3, 4)
+    assert torch.equal(trainer.sample(3, z), trainer.sample(3, z=z))
+    with pytest.raises(ValueError, match="z: got 8 of them for 3 samples, wants one for each"):
+        trainer.sample(3, z=torch.randn(8, 4))
+    with pytest.raises(TypeError, match="seed: got 1.5, wants a whole number of at least 0"):
+        trainer.sample(3, seed=1.5)
