@@ -2,6 +2,7 @@
 
 import io
 import re
+import threading
 import time
 import xml.etree.ElementTree as ET
 
@@ -515,3 +516,21 @@ def test_the_final_picture_has_samples_and_labelled_curves(tmp_path, monkeypatch
     assert [line.get_label() for line in observed.lines] == ["D on real", "D on fake"]
     assert losses.get_ylabel() == "loss" and observed.get_xlabel() == "round"
     assert "round 20" in caption and "D's loss" in alt
+
+
+def test_texts_and_pictures_come_also_where_the_budget_is_spent(trainer):
+    """On a busy machine each frame takes long, and a share of the time would be used up for a long while."""
+    view = Dashboard(trainer, 100)
+    view.begin()
+    trainer.state, trainer.target, trainer._trains = "running", 100, threading.get_ident()  # as if from its loop
+    view.update()
+    view.drawing_seconds = view._writing_seconds = 1e6
+    trainer.round, frames, view._due = 5, view.frames, 0.0
+    view.update()
+    assert "round 5 of" not in view.status.value and view.frames == frames
+    view._due, view._written_at = 0.0, view._written_at - 1.01
+    view.update()
+    assert "round 5 of" in view.status.value and view.frames == frames
+    view._due, view._drawn_at = 0.0, view._drawn_at - 5.01
+    view.update()
+    assert view.frames == frames + 1

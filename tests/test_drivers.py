@@ -144,6 +144,23 @@ def test_one_trainer_trains_once_at_a_time(trainer):
     trainer.stop()
 
 
+def test_a_cell_that_is_run_again_stops_the_run_of_before(trainer, figures, capsys):
+    first = train(trainer, 10_000_000, driver="thread")
+    while trainer.round < 3:
+        time.sleep(0.01)
+    other = Trainer(LineGAN(), Line(), batch_size=8, seed=1)
+    second = train(other, 20, driver="thread")
+    assert trainer.state == "stopped"
+    said = f"The run before was stopped at round {trainer.round:,}: one at a time trains in the background."
+    assert said in capsys.readouterr().out
+    held = trainer.round
+    second.wait()
+    first.wait()
+    assert trainer.round == held and other.state == "done"
+    train(trainer, 5, driver="thread").wait()  # the same trainer goes on
+    assert trainer.round == held + 5 and "was stopped" not in capsys.readouterr().out
+
+
 def test_an_error_in_the_thread_surfaces_with_its_own_traceback(trainer):
     def breaks_here(trainer):
         if trainer.round == 7:

@@ -31,6 +31,10 @@ STYLE = panel_style(
 .ganedu-bar div { height: 4px; background: #0072B2; border-radius: 2px; }""",
 )
 BUTTON = {"width": "86px", "margin": "2px 6px 2px 0", "padding": "0 2px"}
+TEXT_SECONDS, PICTURE_SECONDS = (
+    1.0,
+    5.0,
+)  # between two of them, at most: also where a busy machine makes each of them dear
 CHART_SECONDS = 0.5  # curves change more slowly than samples
 
 
@@ -69,6 +73,7 @@ class Dashboard:
         self._paused_seconds = 0.0
         self._paused_since = None
         self._drawn_round = self._drawn_log = self._written_round = -1
+        self._drawn_at = self._written_at = -math.inf
         self._shown_state = None
         self._pressed = ""  # what was asked for and has not happened yet
         self._touched = False
@@ -220,10 +225,12 @@ class Dashboard:
                 self._paused_seconds += now - self._paused_since
                 self._paused_since = None
         allowance = math.inf if paused else self.budget * (now - self._began - self._paused_seconds)
-        if self.trainer.round != self._drawn_round and self.drawing_seconds <= allowance:
+        paid = self.drawing_seconds <= allowance or now - self._drawn_at >= PICTURE_SECONDS
+        if self.trainer.round != self._drawn_round and paid:
             self._draw()
         drawn = time.perf_counter()
-        news = self.trainer.round != self._written_round and self._writing_seconds <= allowance / 3
+        paid = self._writing_seconds <= allowance / 3 or now - self._written_at >= TEXT_SECONDS
+        news = self.trainer.round != self._written_round and paid
         if news or self.trainer.state != self._shown_state:
             self._write_texts()
         else:
@@ -244,7 +251,7 @@ class Dashboard:
 
     def _draw(self):
         self.frames += 1
-        self._drawn_round = self.trainer.round
+        self._drawn_round, self._drawn_at = self.trainer.round, time.perf_counter()
         drawn, charts = self._draw_picture(), None
         entries, now = len(self.trainer.history["round"]), time.perf_counter()
         if entries != self._drawn_log and (now >= self._charts_due or self.trainer.state != "running"):
@@ -297,6 +304,7 @@ class Dashboard:
                 self.target = max(trainer.target, trainer.round)
             self._shown_state = state
             round_ = self._written_round = trainer.round
+            self._written_at = time.perf_counter()
             speed = self._speed()
             parts = [f"round {round_:,} of {self.target:,}"]
             if speed:

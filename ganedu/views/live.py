@@ -7,6 +7,17 @@ BUDGET = 0.01  # share of the training time that pictures and the doctor's looks
 DOCTORS = 0.004  # the doctor's part of it
 
 
+_live = None  # the run in the background that was started last: there is one at a time in a kernel
+
+
+def _stop_earlier():
+    """End the run that goes on in the background, if one does, and say so: a cell that is run twice starts over."""
+    if _live is not None and not _live._background.ended.is_set():
+        _live.trainer.stop()
+        _live._background.ended.wait()
+        print(f"The run before was stopped at round {_live.trainer.round:,}: one at a time trains in the background.")
+
+
 class Run:
     """A training run that was started by ``train``.
 
@@ -54,7 +65,8 @@ class Run:
 def train(trainer, rounds, *, driver=None, picture=None, doctor=True):
     """Train ``rounds`` rounds in view of a live dashboard with pictures, curves, buttons and sliders.
 
-    In Jupyter this returns at once and training goes on in the background; in Colab it returns when training is done;
+    In Jupyter this returns at once and training goes on in the background, where another run that still goes on is stopped
+    with a sentence; in Colab it returns when training is done;
     in a script it trains without a view. The next cell's ``run.wait()`` is right for all three.
 
     Args:
@@ -72,8 +84,11 @@ def train(trainer, rounds, *, driver=None, picture=None, doctor=True):
         RuntimeError: this trainer is training already.
         ValueError: an unknown driver, or fewer than 1 round.
     """
+    global _live
     driver = choose_driver(driver)
     rounds = whole_number("rounds", rounds)
+    if driver == "thread" and _live is not None and _live.trainer is not trainer:
+        _stop_earlier()
     if trainer.state in ("running", "paused"):
         raise RuntimeError("train: this trainer is training already; stop() it or wait for it to end")
     if driver == "sync":
@@ -95,6 +110,7 @@ def train(trainer, rounds, *, driver=None, picture=None, doctor=True):
     dashboard.begin()
     if driver == "thread":
         run._background = Background(trainer, rounds, dashboard.update, dashboard.end)
+        _live = run
         return run
     error = None
     try:
