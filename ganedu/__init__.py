@@ -40,6 +40,7 @@ _SUBMODULES = (
     "models",
     "publishing",
     "regularizers",
+    "results",
     "runtime",
     "speed",
     "training",

@@ -1,5 +1,6 @@
 """Checks of arguments. Each error names the argument, what it got and what it wants."""
 
+import difflib
 import math
 from collections.abc import Iterable
 from numbers import Integral, Real
@@ -38,5 +39,7 @@ def one_of(name, value, choices: Iterable[str]):
     """Return ``value`` if it is among ``choices``, or raise a ValueError that lists them."""
     choices = list(choices)
     if value not in choices:
-        raise ValueError(f"{name}: got {value!r}, wants one of {', '.join(map(repr, choices))}")
+        near = difflib.get_close_matches(str(value), map(str, choices), n=1)
+        meant = f" (did you mean {near[0]!r}?)" if near else ""
+        raise ValueError(f"{name}: got {value!r}, wants one of {', '.join(map(repr, choices))}{meant}")
     return value

@@ -208,7 +208,7 @@ class Trainer(Control, Looking):
             seed = int(torch.randint(2**31, ()))
         self.seed = whole_number("seed", seed, at_least=0)
         self.generator = torch.Generator(self.device).manual_seed(self.seed)
-        still = torch.Generator(self.device).manual_seed(self.seed + 1)  # what is only looked at draws apart
+        still = torch.Generator(self.device).manual_seed(self.seed + 1)  # a separate generator for displays
 
         self.game = game.to(self.device)
         self.data = data.to(self.device)

@@ -281,9 +281,7 @@ def start(game, seed):
 
 trainer = start(LSGAN, SEEDS[0])
 gan, snapshots = trainer.game, {}
-trainer.add_hook(
-    lambda trainer: snapshots.update({trainer.round: trainer.sample(32, seed=0).cpu()}), every=ROUNDS // 10
-)
+trainer.add_hook(lambda t: snapshots.update({t.round: t.sample(32, seed=0).cpu()}), every=ROUNDS // 10)
 run = train(trainer, rounds=ROUNDS)
 
 # %%
@@ -496,9 +494,7 @@ for name, game in GAMES.items():
     print(f"{name:10} FID-d after {ROUNDS:,} rounds, by seed: {', '.join(f'{value:.0f}' for value in found)}")
 mean_score = {name: sum(scores[name, seed] for seed in SEEDS) / 3 for name in GAMES}
 show(
-    image_grid(
-        {f"{n}: FID-d {scores[n, SEEDS[0]]:.0f}": trainers[n, SEEDS[0]].sample(32, seed=0).cpu() for n in GAMES}
-    ),
+    image_grid({f"{n}: FID-d {scores[n, SEEDS[0]]:.0f}": trainers[n, SEEDS[0]].sample(32, seed=0) for n in GAMES}),
     f"Round {ROUNDS:,} of both games from one seed. Only the loss differs.",
     "Two grids of 32 generated images: grainy blots, and shapes like digits.",
 )

@@ -1,6 +1,6 @@
 """Tiny runs for tests/test_diagnosis.py: healthy ones, and ones that are broken on purpose, each kind in several ways.
 
-Prints what the doctor says of each: ``python tests/doctor_runs.py [kind] [seeds ...]``. The thresholds of ganedu/doctor.py
+Prints what the doctor says of each: ``python tests/doctor_runs.py [kind] [seeds ...]``. The thresholds of ganedu/diagnosis/verdicts.py
 were set on seeds below 300; the tests take others.
 """
 

@@ -101,6 +101,7 @@ def test_runs_as_a_module():
         (["train", "vanilla", "--round", "3"], "--round"),
         (["train", "vanilla", "--steps", "-5"], "--steps/--rounds: got -5, wants a whole number of at least 1"),
         (["train", "vanilla", "--checkpoint-every", "0"], "--checkpoint-every: got 0, wants a whole number"),
+        (["train", "dcgna"], "(did you mean 'dcgan'?)"),
         (["train", "vanilla", "--data", "ring"], "data: got 'ring', wants one of 'digits', 'fashion_mnist'"),
         (["train", "vanilla", "--resume"], "resume: got runs/vanilla, which holds no run, wants the folder of one"),
         (["train", "vanilla", "--resume", "--out", "gone"], "resume: got gone, which holds no run"),

@@ -97,7 +97,7 @@ def test_inputs_are_those_that_jupytext_reads(course):
     nbformat.validate(made)
     assert (made.nbformat, made.nbformat_minor) == (4, 5)
     assert made.metadata.kernelspec.name == "python3"
-    assert made.metadata.jupytext.formats == "ipynb,py:percent"
+    assert "jupytext" not in made.metadata  # or an edit made in the notebook may be lost to a newer .py
 
 
 def test_is_deterministic(course):

@@ -67,8 +67,8 @@ def run_code(play):
 
 
 @contextlib.contextmanager
-def crank(play):
-    """Turn the crank by hand: yields a function that lets ``play`` do what was asked for and ``rounds`` rounds more."""
+def play_on(play):
+    """Turn the loop by hand: yields a function that lets ``play`` do what was asked for and ``rounds`` rounds more."""
 
     def turn(rounds=0):
         while play._requests:
@@ -375,7 +375,7 @@ def test_recorded_losses_are_the_mean_of_those_that_were_played():
 @pytest.mark.parametrize("name", sorted(objectives()))
 def test_the_code_makes_the_same_nets(name, penalty):
     play = Playground()
-    with crank(play) as turn:
+    with play_on(play) as turn:
         play.change(objective=name, penalty=penalty, width_G=8, depth_D=1, n_critic=2, lr_D=2e-3)
         turn(12)
     assert play.trainer.round == 12 and play.G[0].out_features == 8 and len(play.D) == 3
@@ -386,7 +386,7 @@ def test_the_code_makes_the_same_nets(name, penalty):
 
 def test_the_code_repeats_whatever_was_done():
     play = Playground(seed=3, batch_size=16)
-    with crank(play) as turn:
+    with play_on(play) as turn:
         turn(5)
         play.step("D")
         play.step("D")
@@ -411,7 +411,7 @@ def test_the_code_repeats_whatever_was_done():
 
 def test_settings_before_the_first_round_are_those_of_the_beginning():
     play = Playground()
-    with crank(play) as turn:
+    with play_on(play) as turn:
         play.change(objective="minimax", lr_D=1e-4, data="swiss roll")
         turn(4)
     code = play.code()
@@ -438,7 +438,7 @@ def test_own_nets_losses_and_data_are_played_and_left_alone():
     assert panel.controls["objective"].value == "yours" and panel.controls["data"].value == "your data"
     assert panel.controls["width_G"].disabled and not panel.controls["lr_G"].disabled
     start = nets(play)
-    with crank(play) as turn:
+    with play_on(play) as turn:
         turn(10)
         play.step("G")
         turn(3)
@@ -447,7 +447,7 @@ def test_own_nets_losses_and_data_are_played_and_left_alone():
     assert same(nets(play), run_code(play))
     low, high = play.low, play.high
     assert low[0] < 19.8 and high[0] > 20.2 and low[1] < 6.8 and high[1] > 7.2  # the picture is where the data are
-    with crank(play) as turn:
+    with play_on(play) as turn:
         play.reset()
         turn()
     assert same(nets(play), own)
@@ -458,7 +458,7 @@ def test_own_data_with_a_sample_of_its_own():
     play = Playground(data=data)
     play.trainer.run(5)
     assert same(nets(play), run_code(play)) and "data = yours['data']" in play.code()
-    with crank(play) as turn:
+    with play_on(play) as turn:
         play.paint(rasterise(data, play.low, play.high).tolist())
         turn(3)
     assert same(nets(play), run_code(play))
@@ -481,7 +481,7 @@ def everything(play, player):
 @pytest.mark.parametrize(("player", "other"), [("D", "G"), ("G", "D")])
 def test_a_step_of_one_player_leaves_the_other_bit_for_bit(player, other):
     play = Playground()
-    with crank(play) as turn:
+    with play_on(play) as turn:
         turn(3)
         mine, others = everything(play, player), everything(play, other)
         play.step(player)
@@ -493,7 +493,7 @@ def test_a_step_of_one_player_leaves_the_other_bit_for_bit(player, other):
 
 def test_steps_of_d_and_then_of_g_are_a_round():
     by_hand, at_once = Playground(n_critic=2), Playground(n_critic=2)
-    with crank(by_hand) as turn:
+    with play_on(by_hand) as turn:
         for player in ("D", "D", "G") * 4:
             by_hand.step(player)
         turn()
@@ -502,7 +502,7 @@ def test_steps_of_d_and_then_of_g_are_a_round():
     assert torch.equal(by_hand.trainer.G_ema[0].weight, by_hand.G[0].weight)
 
 
-# --- the panel, pressed while a thread turns the crank ----------------------------------------------------------
+# --- the panel, pressed while a thread turns the loop ----------------------------------------------------------
 
 
 @pytest.fixture
@@ -775,7 +775,7 @@ def test_another_playground_pauses_the_one_before(live):
 
 def test_watching_changes_nothing():
     plain = Playground(seed=8)
-    with crank(plain) as turn:
+    with play_on(plain) as turn:
         plain.change(penalty=("gp_weight", 1.0))  # draws from torch's global generator
         turn(40)
     watched = Playground(seed=8)

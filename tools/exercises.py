@@ -61,7 +61,6 @@ def read_solution(path):
     if (root / "pyproject.toml").exists():
         text = notebooks.Release(root / "pyproject.toml").fill_in(text, path)
     notebook = notebooks.build(text)
-    del notebook.metadata["jupytext"]  # an exercise has no .py beside it to be paired with
     return notebook
 
 

@@ -37,8 +37,9 @@ VISIBLY_SAFE = 40.0  # dB; a picture of fewer colours is taken only above this p
 BADGE = re.compile(r"<!-- badge -->.*?<!-- /badge -->")
 SETUP = re.compile(r"^# >>> setup\b.*?^# <<< setup$", re.MULTILINE | re.DOTALL)
 
+# Nothing of jupytext: a notebook that says it is paired is written over, or not opened at all, where its reader has jupytext
+# and the .py is newer. Who edits the course edits the .py, and this tool goes one way.
 METADATA = {
-    "jupytext": {"formats": "ipynb,py:percent"},
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
     "language_info": {"file_extension": ".py", "mimetype": "text/x-python", "name": "python"},
 }
