@@ -83,7 +83,12 @@ def test_a_trainer_may_be_told_to_leave_memory_alone(monkeypatch):
 
 @pytest.mark.parametrize(
     ("present", "kept"),
-    [(None, "programs"), ("{tmp}/torchinductor_someone", "programs"), ("/elsewhere/of/mine", "mine")],
+    [
+        (None, "programs"),
+        ("torch's own", "programs"),  # as it stands once torch has looked for it
+        ("{tmp}/torchinductor_of_mine", "torchinductor_of_mine"),
+        ("/elsewhere/of/mine", "mine"),
+    ],
 )
 def test_programs_are_kept_in_the_users_cache_unless_told_otherwise(monkeypatch, tmp_path, present, kept):
     import tempfile
@@ -91,6 +96,12 @@ def test_programs_are_kept_in_the_users_cache_unless_told_otherwise(monkeypatch,
     monkeypatch.setenv("GANEDU_CACHE", str(tmp_path))
     if present is None:
         monkeypatch.delenv("TORCHINDUCTOR_CACHE_DIR", raising=False)
+    elif present == "torch's own":
+        monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", "")
+        monkeypatch.delenv("TORCHINDUCTOR_CACHE_DIR")
+        from torch._inductor.runtime.cache_dir_utils import cache_dir
+
+        assert cache_dir() == os.environ["TORCHINDUCTOR_CACHE_DIR"]  # looking for it sets it
     else:
         monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", present.format(tmp=tempfile.gettempdir()))
     compiled.keep_programs()

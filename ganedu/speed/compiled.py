@@ -5,7 +5,6 @@ The small operations between the layers are melted into a few loops.
 
 import contextlib
 import os
-import tempfile
 import warnings
 from pathlib import Path
 
@@ -18,9 +17,10 @@ from ganedu.speed.reuse import SharedFakes, replaced, shares_fakes
 class Compiled:
     """A Step whose losses and gradients are compiled, one program for each player; on a CPU.
 
-    The first round takes half a minute, and a few seconds once its programs are in the cache: each player's loss is played once and recorded with its whole backward pass (the
-    double backward of a penalty included), and torch's inductor writes C++ for it. What is drawn, the optimisers and the
-    average stay as they are. Where there is no working compiler, a warning says so and rounds are played as they are.
+    The first round takes half a minute, and a few seconds once its programs are in the cache: each player's loss is played
+    once and recorded with its whole backward pass (the double backward of a penalty included), and torch's inductor writes
+    C++ for it. What is drawn, the optimisers and the average stay as they are. Where there is no working compiler, a warning
+    says so and rounds are played as they are.
 
     What a recorded loss computes is fixed: a number of the game that is changed later (``gp_weight = 5``) leads to a new
     recording; a number that the loss takes from elsewhere is not seen, unless it is a tensor.
@@ -196,12 +196,10 @@ def keep_programs():
     to this very program, version of torch and processor: inductor names it by a hash of them.
     """
     import pooch
+    from torch._inductor.runtime.cache_dir_utils import default_cache_dir
 
-    present = os.environ.get("TORCHINDUCTOR_CACHE_DIR")
-    torchs_own = os.path.join(
-        tempfile.gettempdir(), "torchinductor_"
-    )  # where the system may sweep, set by torch itself
-    if present is None or present.startswith(torchs_own):
+    # torch itself sets the variable, to a folder that the system may sweep: that one nobody has chosen
+    if os.environ.get("TORCHINDUCTOR_CACHE_DIR") in (None, default_cache_dir()):
         folder = Path(os.environ.get("GANEDU_CACHE") or pooch.os_cache("ganedu")) / "programs"
         os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(folder)
 

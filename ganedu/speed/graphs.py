@@ -47,9 +47,9 @@ class CapturedStep:
     """A Step replayed as CUDA graphs: one for each kind of round that the game plays.
 
     Rounds differ in kind by the number of turns (``n_critic``), by the batch size, by the game's own settings (``gp_weight``,
-    the objective), and by what ``game.variant()`` says (with lazy regularisation, whether this round regularises). Of each kind the first ``WARM_UP`` rounds are played as they
-    are; they count as rounds like all others. Learning rates may be changed at any time, in whatever way: they are tensors
-    on the device, which a captured round reads anew each time.
+    the objective), and by what ``game.variant()`` says (with lazy regularisation, whether this round regularises). Of each
+    kind the first ``WARM_UP`` rounds are played as they are; they count as rounds like all others. Learning rates may be
+    changed at any time, in whatever way: they are tensors on the device, which a captured round reads anew each time.
 
     The losses that a call returns are overwritten by the next round of that kind: read them, or clone them, before.
 
